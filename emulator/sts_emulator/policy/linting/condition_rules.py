@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.caller_keys import meant
@@ -12,29 +11,36 @@ from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, temp
 from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.issued import never_on_github
 from sts_emulator.policy.keys import TYPES, is_claim, is_multivalued, misspelt
+from sts_emulator.policy.linting.examples import (
+    ACCOUNT,
+    AUDIENCE,
+    MAIN,
+    PRIVATE,
+    ROLE,
+    admits,
+    allow,
+    by_token,
+    policy,
+    refuses,
+)
 from sts_emulator.policy.linting.findings import (
     EVERY_KIND,
     Hit,
     Rule,
     Subject,
-    allow,
     classes_named,
     condition_path,
-    deny,
     is_required,
     never_true,
-    policy,
 )
-from sts_emulator.policy.linting.principal_rules import ACCOUNT, GITHUB_ARN, PRIVATE, PRIVATE_ARN, ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.deciding.document import Statement
 
 FAMILY_OF_TYPE = {"bool": "Bool", "date": "Date…", "number": "Numeric…", "ip": "IpAddress"}
-WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ALWAYS_PRESENT = frozenset(
     {"aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:requestedregion", "sts:rolesessionname"}
 )
@@ -43,33 +49,24 @@ ALWAYS_PRESENT = frozenset(
 def _unknown_operator(subject: Subject) -> Iterator[Hit]:
     for _, condition, path in subject.conditions():
         if condition.operator.family == "unknown":
-            yield (
-                path,
-                f"IAM has no operator {condition.operator.text} and refuses the policy",
-                "use a documented operator",
-            )
+            message = f"IAM has no operator {condition.operator.text} and refuses the policy"
+            yield path, message, "use a documented operator"
 
 
 def _literal_wildcard(subject: Subject) -> Iterator[Hit]:
-    for _, condition, path in subject.conditions():
-        if condition.operator.family not in ("string", "ignore_case"):
-            continue
-        for value in condition.values:
-            if any(wild and has_wildcard(text) for text, wild in value.template.pieces({}) or ()):
-                like = condition.operator.text.replace(
-                    condition.operator.base, "StringNotLike" if condition.operator.negated else "StringLike"
-                )
-                yield path, f"{condition.operator.base} takes the wildcard in `{value.raw}` literally", f"use {like}"
+    for condition, value, path in subject.values():
+        op = condition.operator
+        wild = any(wild and has_wildcard(text) for text, wild in value.template.pieces({}) or ())
+        if wild and op.family in ("string", "ignore_case"):
+            like = op.text.replace(op.base, "StringNotLike" if op.negated else "StringLike")
+            yield path, f"{op.base} takes the wildcard in `{value.raw}` literally", f"use {like}"
 
 
 def _old_variable(subject: Subject) -> Iterator[Hit]:
     if subject.document.version == LANGUAGE_WITH_VARIABLES or "${" not in subject.document.text:
         return
-    yield (
-        "Version",
-        "variables are plain text in this language version",
-        f'write "Version": "{LANGUAGE_WITH_VARIABLES}"',
-    )
+    message = "variables are plain text in this language version"
+    yield "Version", message, f'write "Version": "{LANGUAGE_WITH_VARIABLES}"'
 
 
 def _variable_place(subject: Subject) -> Iterator[Hit]:
@@ -85,28 +82,17 @@ def _variable_place(subject: Subject) -> Iterator[Hit]:
     for _, condition, path in subject.conditions():
         if "${" in condition.key:
             yield path, f"`{condition.key}`: a condition key takes no variables", "write the key out"
-    yield from _variable_operator(subject)
-
-
-def _variable_operator(subject: Subject) -> Iterator[Hit]:
-    for _, condition, path in subject.conditions():
-        if condition.operator.family in TAKES_VARIABLES:
-            continue
-        for value in condition.values:
-            if template(value.raw, LANGUAGE_WITH_VARIABLES).variables:
-                yield path, f"{condition.operator.text} takes no variables: `{value.raw}`", "write the value out"
+    for condition, value, path in subject.values():
+        op = condition.operator
+        if op.family not in TAKES_VARIABLES and template(value.raw, LANGUAGE_WITH_VARIABLES).variables:
+            yield path, f"{op.text} takes no variables: `{value.raw}`", "write the value out"
 
 
 def _type_mismatch(subject: Subject) -> Iterator[Hit]:
-    for _, condition, path in subject.conditions():
+    for condition, value, path in subject.values():
         op = condition.operator
-        for value in condition.values:
-            if not value.valid and op.family != "unknown" and "${" not in value.raw:
-                yield (
-                    path,
-                    f"`{value.raw}` is no value that {op.text} can read",
-                    "correct the value",
-                )
+        if not value.valid and op.family != "unknown" and "${" not in value.raw:
+            yield path, f"`{value.raw}` is no value that {op.text} can read", "correct the value"
 
 
 def _operator_for_key(subject: Subject) -> Iterator[Hit]:
@@ -115,11 +101,8 @@ def _operator_for_key(subject: Subject) -> Iterator[Hit]:
         wanted = FAMILY_OF_TYPE.get(kind or "")
         fits = family in (kind, "null", "unknown") or (kind == "date" and family == "number")
         if wanted and not fits:
-            yield (
-                path,
-                f"{condition.key} holds a value of another type than {condition.operator.text} compares",
-                f"use {wanted}",
-            )
+            message = f"{condition.key} holds a value of another type than {condition.operator.text} compares"
+            yield path, message, f"use {wanted}"
 
 
 def _audience_type(subject: Subject) -> Iterator[Hit]:
@@ -140,127 +123,99 @@ def _plain_on_multi(subject: Subject) -> Iterator[Hit]:
     for _, condition, path in subject.conditions():
         op = condition.operator
         if not op.quantifier and op.family not in ("null", "unknown") and is_multivalued(condition.name):
-            yield (
-                path,
-                f"{condition.key} may hold several values, and then a plain {op.text} does not match",
-                f"use ForAnyValue:{op.text} or ForAllValues:{op.text}",
-            )
+            message = f"{condition.key} may hold several values, and then a plain {op.text} does not match"
+            yield path, message, f"use ForAnyValue:{op.text} or ForAllValues:{op.text}"
+
+
+def open_when_absent(
+    subject: Subject, is_open: Callable[[Condition], bool], asks: Callable[[Condition], bool]
+) -> Iterator[tuple[Statement, Condition, str]]:
+    """Conditions of Allow statements that hold without their key, where no other of the statement `asks` for it."""
+    for statement, condition, path in subject.conditions(subject.allows):
+        others = (other for other in statement.conditions if other.name == condition.name)
+        if is_open(condition) and not any(map(asks, others)):
+            yield statement, condition, path
 
 
 def _for_all_open(subject: Subject) -> Iterator[Hit]:
-    for statement in subject.allows:
-        guarded = {
-            condition.name
-            for condition in statement.conditions
-            if condition.operator.family == "null" and any(value.raw.lower() == "false" for value in condition.values)
-        }
-        for condition in statement.conditions:
-            if condition.operator.quantifier == "ForAllValues" and condition.name not in guarded:
-                yield (
-                    condition_path(statement, condition),
-                    f"ForAllValues is true when {condition.key} is absent (or misspelt), so the Allow is open then",
-                    f'add "Null": {{"{condition.key}": "false"}}',
-                )
+    def is_open(condition: Condition) -> bool:
+        return condition.operator.quantifier == "ForAllValues"
+
+    def asks(condition: Condition) -> bool:
+        return condition.operator.family == "null" and any(value.raw.lower() == "false" for value in condition.values)
+
+    for _, condition, path in open_when_absent(subject, is_open, asks):
+        message = f"ForAllValues is true when {condition.key} is absent (or misspelt), so the Allow is open then"
+        yield path, message, f'add "Null": {{"{condition.key}": "false"}}'
 
 
 def _negated_allow(subject: Subject) -> Iterator[Hit]:
-    for statement in subject.allows:
-        present = {
-            condition.name
-            for condition in statement.conditions
-            if condition.operator.family == "null" or not condition.operator.negated
-        }
-        for condition in statement.conditions:
-            op = condition.operator
-            if op.negated and op.quantifier is None and condition.name not in present | ALWAYS_PRESENT:
-                yield (
-                    condition_path(statement, condition),
-                    f"{op.text} is true when {condition.key} is absent, so the Allow is open then",
-                    f'say what is allowed, or add "Null": {{"{condition.key}": "false"}}',
-                )
+    def is_open(condition: Condition) -> bool:
+        op = condition.operator
+        return op.negated and op.quantifier is None and condition.name not in ALWAYS_PRESENT
+
+    def asks(condition: Condition) -> bool:
+        return condition.operator.family == "null" or not condition.operator.negated
+
+    for _, condition, path in open_when_absent(subject, is_open, asks):
+        message = f"{condition.operator.text} is true when {condition.key} is absent, so the Allow is open then"
+        yield path, message, f'say what is allowed, or add "Null": {{"{condition.key}": "false"}}'
 
 
 def _session_arn(subject: Subject) -> Iterator[Hit]:
-    for _, condition, path in subject.conditions():
-        for value in condition.values:
-            if condition.name == "aws:principalarn" and ":assumed-role/" in value.raw:
-                yield (
-                    path,
-                    "aws:PrincipalArn is the role's ARN, never the session's, so this never matches",
-                    "write arn:aws:iam::<account>:role/<path><name>",
-                )
+    for condition, value, path in subject.values():
+        if condition.name == "aws:principalarn" and ":assumed-role/" in value.raw:
+            message = "aws:PrincipalArn is the role's ARN, never the session's, so this never matches"
+            yield path, message, "write arn:aws:iam::<account>:role/<path><name>"
 
 
 def _root_arn(subject: Subject) -> Iterator[Hit]:
-    for _, condition, path in subject.conditions():
-        for value in condition.values:
-            if condition.name == "aws:principalarn" and value.raw.endswith(":root"):
-                yield (
-                    path,
-                    "a root ARN in aws:PrincipalArn means the root user alone, not the account",
-                    "test aws:PrincipalAccount",
-                )
+    for condition, value, path in subject.values():
+        if condition.name == "aws:principalarn" and value.raw.endswith(":root"):
+            message = "a root ARN in aws:PrincipalArn means the root user alone, not the account"
+            yield path, message, "test aws:PrincipalAccount"
 
 
-def _mfa(statement: Statement) -> Iterator[tuple[Condition, bool]]:
+def _mfa(subject: Subject, statements: Iterable[Statement]) -> Iterator[tuple[Statement, Condition, str, bool]]:
     """Conditions on MFA, and whether they ask for it."""
-    for condition in statement.conditions:
+    for statement, condition, path in subject.conditions(statements):
         if condition.name == "aws:multifactorauthpresent" and condition.operator.family == "bool":
-            yield condition, any(value.raw.lower() == "true" for value in condition.values)
+            yield statement, condition, path, any(value.raw.lower() == "true" for value in condition.values)
 
 
 def _mfa_deny(subject: Subject) -> Iterator[Hit]:
-    for statement in subject.document.denies:
-        for condition, wanted in _mfa(statement):
-            if not wanted and not condition.operator.if_exists:
-                yield (
-                    condition_path(statement, condition),
-                    "long-term access keys have no aws:MultiFactorAuthPresent, so this does not deny them",
-                    "use BoolIfExists",
-                )
+    for _, condition, path, wanted in _mfa(subject, subject.document.denies):
+        if not wanted and not condition.operator.if_exists:
+            message = "long-term access keys have no aws:MultiFactorAuthPresent, so this does not deny them"
+            yield path, message, "use BoolIfExists"
 
 
 def _mfa_allow(subject: Subject) -> Iterator[Hit]:
-    for statement in subject.allows:
-        if statement.principals and all(":role/" in text for _, text in statement.principals.entries):
-            continue  # sessions of roles always have the key
-        for condition, wanted in _mfa(statement):
-            if wanted and condition.operator.if_exists:
-                yield (
-                    condition_path(statement, condition),
-                    "long-term access keys have no aws:MultiFactorAuthPresent, so they get in without MFA",
-                    "use Bool",
-                )
+    for statement, condition, path, wanted in _mfa(subject, subject.allows):
+        # Sessions of roles always have the key.
+        of_roles = statement.principals and all(":role/" in text for _, text in statement.principals.entries)
+        if wanted and condition.operator.if_exists and not of_roles:
+            message = "long-term access keys have no aws:MultiFactorAuthPresent, so they get in without MFA"
+            yield path, message, "use Bool"
 
 
 def _ip_deny(subject: Subject) -> Iterator[Hit]:
-    for statement in subject.document.denies:
-        names = {condition.name for condition in statement.conditions}
-        for condition in statement.conditions:
-            op = condition.operator
-            if (
-                condition.name == "aws:sourceip"
-                and op.family == "ip"
-                and op.negated
-                and "aws:viaawsservice" not in names
-            ):
-                yield (
-                    condition_path(statement, condition),
-                    "AWS services that act for you, and calls through a VPC endpoint, come from no such address",
-                    'add "Bool": {"aws:ViaAWSService": "false"}, and except your VPC endpoints with aws:SourceVpce',
-                )
+    for statement, condition, path in subject.conditions(subject.document.denies):
+        op, names = condition.operator, {other.name for other in statement.conditions}
+        by_address = condition.name == "aws:sourceip" and op.family == "ip" and op.negated
+        if by_address and "aws:viaawsservice" not in names:
+            message = "AWS services that act for you, and calls through a VPC endpoint, come from no such address"
+            fix = 'add "Bool": {"aws:ViaAWSService": "false"}, and except your VPC endpoints with aws:SourceVpce'
+            yield path, message, fix
 
 
-def _subjects(subject: Subject, issuer: str) -> Iterator[tuple[str, str]]:
-    for _, condition, path in subject.conditions(subject.allows):
-        op = condition.operator
-        if condition.name == f"{issuer}:sub" and op.family == "like" and not op.negated:
-            for value in condition.values:
-                yield path, value.raw
+def _subjects(subject: Subject) -> Iterator[tuple[str, str]]:
+    """JSON path and text of the patterns that GitHub's subjects are compared with."""
+    return ((path, text) for path, issuer, text, wild in subject.claims("sub") if wild and issuer == GITHUB)
 
 
 def _open_github(subject: Subject) -> Iterator[Hit]:
-    for path, pattern in _subjects(subject, GITHUB):
+    for path, pattern in _subjects(subject):
         owner, slash, rest = pattern.removeprefix("repo:").partition("/")
         repository = rest.partition(":")[0]
         if not pattern.startswith("repo:") or has_wildcard(owner) or not slash:
@@ -270,36 +225,30 @@ def _open_github(subject: Subject) -> Iterator[Hit]:
                 "write repo:<owner>/<repository>:…",
             )
         elif has_wildcard(repository) and repository != "*":
-            yield (
-                path,
-                f"`{pattern}` also admits repositories whose name only starts like yours",
-                "write the repository's whole name",
-            )
+            message = f"`{pattern}` also admits repositories whose name only starts like yours"
+            yield path, message, "write the repository's whole name"
 
 
 def _whole_owner(subject: Subject) -> Iterator[Hit]:
-    for path, pattern in _subjects(subject, GITHUB):
+    for path, pattern in _subjects(subject):
         owner, _, rest = pattern.removeprefix("repo:").partition("/")
         if pattern.startswith("repo:") and not has_wildcard(owner) and rest.partition(":")[0] == "*":
             yield path, f"every repository of {owner} may assume the role", "write repo:<owner>/<repository>:…"
 
 
 def _mutable_github(subject: Subject) -> Iterator[Hit]:
-    for statement in subject.allows:
-        names = {condition.name for condition in statement.conditions}
+    for statement, condition, path in subject.conditions(subject.allows):
+        names = {other.name for other in statement.conditions}
         if names & {f"{GITHUB}:repository_id", f"{GITHUB}:repository_owner_id"}:
             continue
-        for condition in statement.conditions:
-            if condition.name != f"{GITHUB}:sub" or condition.operator.negated:
-                continue
-            for value in condition.values:
-                owner, slash, _ = value.raw.removeprefix("repo:").partition("/")
-                if value.raw.startswith("repo:") and slash and "@" not in owner and not never_on_github(value.raw):
-                    yield (
-                        condition_path(statement, condition),
-                        f"`{value.raw}`: somebody else can register these names once they are given up",
-                        "use the immutable subject repo:<owner>@<id>/<repository>@<id>:…, or test repository_id",
-                    )
+        if condition.name != f"{GITHUB}:sub" or condition.operator.negated:
+            continue
+        for text in (value.raw for value in condition.values):
+            owner, slash, _ = text.removeprefix("repo:").partition("/")
+            if text.startswith("repo:") and slash and "@" not in owner and not never_on_github(text):
+                message = f"`{text}`: somebody else can register these names once they are given up"
+                fix = "use the immutable subject repo:<owner>@<id>/<repository>@<id>:…, or test repository_id"
+                yield path, message, fix
 
 
 def _like_everything(subject: Subject) -> Iterator[Hit]:
@@ -361,20 +310,13 @@ def _empty(subject: Subject) -> Iterator[Hit]:
             yield path, "an empty list equals nothing", "list the values, or remove the condition"
 
 
-def _oidc(**condition: object) -> Mapping[str, object]:
-    return policy(allow({"Federated": GITHUB_ARN}, WEB_IDENTITY, **condition))
-
-
-SUB, AUD = f"{GITHUB}:sub", f"{GITHUB}:aud"
-MAIN = "repo:octo-org/octo-repo:ref:refs/heads/main"
-
 RULES = (
     Rule(
         "unknown-operator",
         "There is no such operator",
         "error",
-        policy(allow({"AWS": ROLE}, **{"ForSomeValues:StringEquals": {"aws:TagKeys": "team"}})),
-        policy(allow({"AWS": ROLE}, **{"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}})),
+        admits({"AWS": ROLE}, **{"ForSomeValues:StringEquals": {"aws:TagKeys": "team"}}),
+        admits({"AWS": ROLE}, **{"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}}),
         _unknown_operator,
         EVERY_KIND,
     ),
@@ -382,8 +324,8 @@ RULES = (
         "literal-wildcard",
         "A wildcard without a Like operator",
         "error",
-        _oidc(StringEquals={SUB: "repo:octo-org/octo-repo:*", AUD: "sts.amazonaws.com"}),
-        _oidc(StringLike={SUB: "repo:octo-org/octo-repo:*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        by_token(GITHUB, StringEquals={"sub": "repo:octo-org/octo-repo:*", "aud": AUDIENCE}),
+        by_token(GITHUB, StringLike={"sub": "repo:octo-org/octo-repo:*"}, StringEquals={"aud": AUDIENCE}),
         _literal_wildcard,
         EVERY_KIND,
     ),
@@ -392,7 +334,7 @@ RULES = (
         "Variables need the 2012-10-17 language",
         "error",
         policy(allow({"AWS": ROLE}, StringEquals={"sts:RoleSessionName": "${aws:username}"}), version="2008-10-17"),
-        policy(allow({"AWS": ROLE}, StringEquals={"sts:RoleSessionName": "${aws:username}"})),
+        admits({"AWS": ROLE}, StringEquals={"sts:RoleSessionName": "${aws:username}"}),
         _old_variable,
         EVERY_KIND,
     ),
@@ -400,8 +342,8 @@ RULES = (
         "variable-out-of-place",
         "Variables are not read here",
         "error",
-        policy(allow({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "${aws:TokenIssueTime}"})),
-        policy(allow({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "2027-01-01T00:00:00Z"})),
+        admits({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "${aws:TokenIssueTime}"}),
+        admits({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "2027-01-01T00:00:00Z"}),
         _variable_place,
         EVERY_KIND,
     ),
@@ -409,8 +351,8 @@ RULES = (
         "type-mismatch",
         "A value that its operator cannot read",
         "error",
-        policy(allow({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/33"})),
-        policy(allow({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/24"})),
+        admits({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/33"}),
+        admits({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/24"}),
         _type_mismatch,
         EVERY_KIND,
     ),
@@ -418,8 +360,8 @@ RULES = (
         "operator-for-key",
         "The key holds another type",
         "error",
-        policy(allow({"AWS": ROLE}, StringEquals={"aws:SourceIp": "203.0.113.0/24"})),
-        policy(allow({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/24"})),
+        admits({"AWS": ROLE}, StringEquals={"aws:SourceIp": "203.0.113.0/24"}),
+        admits({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/24"}),
         _operator_for_key,
         EVERY_KIND,
     ),
@@ -427,16 +369,16 @@ RULES = (
         "audience-type",
         "An audience is text",
         "error",
-        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, NumericEquals={f"{PRIVATE}:aud": 42})),
-        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, StringEquals={f"{PRIVATE}:aud": "42"})),
+        by_token(PRIVATE, NumericEquals={"aud": 42}),
+        by_token(PRIVATE, StringEquals={"aud": "42"}),
         _audience_type,
     ),
     Rule(
         "set-operator-on-single-value",
         "A set operator on a key with one value",
         "warning",
-        policy(allow({"AWS": ROLE}, **{"ForAnyValue:StringEquals": {"sts:ExternalId": "Vendor-42"}})),
-        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        admits({"AWS": ROLE}, **{"ForAnyValue:StringEquals": {"sts:ExternalId": "Vendor-42"}}),
+        admits({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"}),
         _set_on_single,
         EVERY_KIND,
     ),
@@ -444,10 +386,8 @@ RULES = (
         "plain-operator-on-several-values",
         "A key with several values needs a set operator",
         "error",
-        policy(allow({"AWS": ROLE}, "sts:TagSession", StringEquals={"aws:TagKeys": ["team", "cost"]})),
-        policy(
-            allow({"AWS": ROLE}, "sts:TagSession", **{"ForAnyValue:StringEquals": {"aws:TagKeys": ["team", "cost"]}})
-        ),
+        admits({"AWS": ROLE}, "sts:TagSession", StringEquals={"aws:TagKeys": ["team", "cost"]}),
+        admits({"AWS": ROLE}, "sts:TagSession", **{"ForAnyValue:StringEquals": {"aws:TagKeys": ["team", "cost"]}}),
         _plain_on_multi,
         EVERY_KIND,
     ),
@@ -455,8 +395,8 @@ RULES = (
         "for-all-values-open",
         "ForAllValues in an Allow is true for an absent key",
         "security",
-        _oidc(**{"ForAllValues:StringEquals": {SUB: MAIN}}),
-        _oidc(**{"ForAllValues:StringEquals": {SUB: MAIN}, "Null": {SUB: "false"}}),
+        by_token(GITHUB, **{"ForAllValues:StringEquals": {"sub": MAIN}}),
+        by_token(GITHUB, **{"ForAllValues:StringEquals": {"sub": MAIN}, "Null": {"sub": "false"}}),
         _for_all_open,
         EVERY_KIND,
     ),
@@ -464,8 +404,8 @@ RULES = (
         "negated-allow",
         "A negated condition in an Allow is true for an absent key",
         "security",
-        policy(allow({"AWS": ACCOUNT}, StringNotEquals={"aws:PrincipalTag/team": "guests"})),
-        policy(allow({"AWS": ACCOUNT}, StringEquals={"aws:PrincipalTag/team": "staff"})),
+        admits({"AWS": ACCOUNT}, StringNotEquals={"aws:PrincipalTag/team": "guests"}),
+        admits({"AWS": ACCOUNT}, StringEquals={"aws:PrincipalTag/team": "staff"}),
         _negated_allow,
         EVERY_KIND,
     ),
@@ -473,10 +413,8 @@ RULES = (
         "session-arn-in-principal-arn",
         "aws:PrincipalArn never holds a session",
         "error",
-        policy(
-            allow({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:sts::{ACCOUNT}:assumed-role/Deployer/*"})
-        ),
-        policy(allow({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": ROLE})),
+        admits({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:sts::{ACCOUNT}:assumed-role/Deployer/*"}),
+        admits({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": ROLE}),
         _session_arn,
         EVERY_KIND,
     ),
@@ -484,8 +422,8 @@ RULES = (
         "root-arn-in-principal-arn",
         "A root ARN in aws:PrincipalArn is the root user",
         "warning",
-        policy(allow({"AWS": "*"}, ArnEquals={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:root"})),
-        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalAccount": ACCOUNT})),
+        admits({"AWS": "*"}, ArnEquals={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:root"}),
+        admits({"AWS": "*"}, StringEquals={"aws:PrincipalAccount": ACCOUNT}),
         _root_arn,
         EVERY_KIND,
     ),
@@ -493,8 +431,8 @@ RULES = (
         "mfa-deny-misses-keys",
         "A Deny without MFA that misses long-term keys",
         "security",
-        policy(deny({"AWS": "*"}, Bool={"aws:MultiFactorAuthPresent": "false"})),
-        policy(deny({"AWS": "*"}, BoolIfExists={"aws:MultiFactorAuthPresent": "false"})),
+        refuses({"AWS": "*"}, Bool={"aws:MultiFactorAuthPresent": "false"}),
+        refuses({"AWS": "*"}, BoolIfExists={"aws:MultiFactorAuthPresent": "false"}),
         _mfa_deny,
         EVERY_KIND,
     ),
@@ -502,8 +440,8 @@ RULES = (
         "mfa-allow-takes-keys",
         "An Allow with MFA that takes long-term keys",
         "security",
-        policy(allow({"AWS": ACCOUNT}, BoolIfExists={"aws:MultiFactorAuthPresent": "true"})),
-        policy(allow({"AWS": ACCOUNT}, Bool={"aws:MultiFactorAuthPresent": "true"})),
+        admits({"AWS": ACCOUNT}, BoolIfExists={"aws:MultiFactorAuthPresent": "true"}),
+        admits({"AWS": ACCOUNT}, Bool={"aws:MultiFactorAuthPresent": "true"}),
         _mfa_allow,
         EVERY_KIND,
     ),
@@ -511,10 +449,8 @@ RULES = (
         "source-ip-deny",
         "A Deny by address that hits AWS services",
         "warning",
-        policy(deny({"AWS": "*"}, NotIpAddress={"aws:SourceIp": "203.0.113.0/24"})),
-        policy(
-            deny({"AWS": "*"}, NotIpAddress={"aws:SourceIp": "203.0.113.0/24"}, Bool={"aws:ViaAWSService": "false"})
-        ),
+        refuses({"AWS": "*"}, NotIpAddress={"aws:SourceIp": "203.0.113.0/24"}),
+        refuses({"AWS": "*"}, NotIpAddress={"aws:SourceIp": "203.0.113.0/24"}, Bool={"aws:ViaAWSService": "false"}),
         _ip_deny,
         EVERY_KIND,
     ),
@@ -522,32 +458,32 @@ RULES = (
         "open-github-subject",
         "The GitHub subject also admits other owners or repositories",
         "security",
-        _oidc(StringLike={SUB: "repo:octo-org*"}, StringEquals={AUD: "sts.amazonaws.com"}),
-        _oidc(StringLike={SUB: "repo:octo-org/octo-repo:*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        by_token(GITHUB, StringLike={"sub": "repo:octo-org*"}, StringEquals={"aud": AUDIENCE}),
+        by_token(GITHUB, StringLike={"sub": "repo:octo-org/octo-repo:*"}, StringEquals={"aud": AUDIENCE}),
         _open_github,
     ),
     Rule(
         "whole-github-owner",
         "Every repository of an owner is admitted",
         "suggestion",
-        _oidc(StringLike={SUB: "repo:octo-org/*"}, StringEquals={AUD: "sts.amazonaws.com"}),
-        _oidc(StringLike={SUB: "repo:octo-org/octo-repo:*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        by_token(GITHUB, StringLike={"sub": "repo:octo-org/*"}, StringEquals={"aud": AUDIENCE}),
+        by_token(GITHUB, StringLike={"sub": "repo:octo-org/octo-repo:*"}, StringEquals={"aud": AUDIENCE}),
         _whole_owner,
     ),
     Rule(
         "mutable-github-subject",
         "Names on GitHub can change hands",
         "suggestion",
-        _oidc(StringEquals={SUB: MAIN, AUD: "sts.amazonaws.com"}),
-        _oidc(StringEquals={SUB: "repo:octo-org@1/octo-repo@2:ref:refs/heads/main", AUD: "sts.amazonaws.com"}),
+        by_token(GITHUB, StringEquals={"sub": MAIN, "aud": AUDIENCE}),
+        by_token(GITHUB, StringEquals={"sub": "repo:octo-org@1/octo-repo@2:ref:refs/heads/main", "aud": AUDIENCE}),
         _mutable_github,
     ),
     Rule(
         "like-everything",
         "A condition that takes every value",
         "warning",
-        policy(allow({"AWS": ROLE}, StringLike={"sts:ExternalId": "*"})),
-        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        admits({"AWS": ROLE}, StringLike={"sts:ExternalId": "*"}),
+        admits({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"}),
         _like_everything,
         EVERY_KIND,
     ),
@@ -555,8 +491,8 @@ RULES = (
         "misspelt-key",
         "There is no such condition key",
         "error",
-        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgld": "o-a1b2c3d4e5"})),
-        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"})),
+        admits({"AWS": "*"}, StringEquals={"aws:PrincipalOrgld": "o-a1b2c3d4e5"}),
+        admits({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"}),
         _misspelt,
         EVERY_KIND,
     ),
@@ -564,24 +500,24 @@ RULES = (
         "claim-without-key",
         "AWS makes no condition key of this claim",
         "error",
-        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, StringEquals={f"{PRIVATE}:groups": "admins"})),
-        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, StringEquals={f"{PRIVATE}:sub": "alice"})),
+        by_token(PRIVATE, StringEquals={"groups": "admins"}),
+        by_token(PRIVATE, StringEquals={"sub": "alice"}),
         _unknown_claim,
     ),
     Rule(
         "key-never-there",
         "The key does not exist for these callers",
         "error",
-        _oidc(StringEquals={SUB: MAIN}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}),
-        _oidc(StringEquals={SUB: MAIN, AUD: "sts.amazonaws.com"}),
+        by_token(GITHUB, StringEquals={"sub": MAIN}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}),
+        by_token(GITHUB, StringEquals={"sub": MAIN, "aud": AUDIENCE}),
         _never_there,
     ),
     Rule(
         "empty-values",
         "A condition without values",
         "error",
-        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": []})),
-        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        admits({"AWS": ROLE}, StringEquals={"sts:ExternalId": []}),
+        admits({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"}),
         _empty,
         EVERY_KIND,
     ),

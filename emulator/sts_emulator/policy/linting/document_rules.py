@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.deciding.matching import glob
 from sts_emulator.policy.federated import GITHUB
-from sts_emulator.policy.linting.findings import EVERY_KIND, IDENTITY_KINDS, Hit, Rule, Subject, allow, deny, policy
-from sts_emulator.policy.linting.principal_rules import ACCOUNT, GITHUB_ARN, ROLE
+from sts_emulator.policy.linting.examples import ACCOUNT, MAIN, ROLE, admits, allow, by_token, deny, policy
+from sts_emulator.policy.linting.findings import EVERY_KIND, IDENTITY_KINDS, Hit, Rule, Subject
 from sts_emulator.policy.saving.validate import QUOTAS, validate
 
 if TYPE_CHECKING:
@@ -24,11 +24,8 @@ MOST_COMPARED = 100
 
 def _version(subject: Subject) -> Iterator[Hit]:
     if "Version" not in subject.document.source:
-        yield (
-            "Version",
-            "without a version the policy is of the 2008-10-17 language, which has no variables",
-            ('write "Version": "2012-10-17"'),
-        )
+        message = "without a version the policy is of the 2008-10-17 language, which has no variables"
+        yield "Version", message, ('write "Version": "2012-10-17"')
 
 
 def _size(subject: Subject) -> Iterator[Hit]:
@@ -124,7 +121,7 @@ RULES = (
         "The policy does not say its language version",
         "suggestion",
         {"Statement": allow({"AWS": ROLE})},
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": ROLE}),
         _version,
         EVERY_KIND,
     ),
@@ -133,7 +130,7 @@ RULES = (
         "The policy exceeds its quota",
         "error",
         policy(*(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/team/{number:04}/Deployer"}) for number in range(20))),
-        policy(allow({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/team/*/Deployer"})),
+        admits({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/team/*/Deployer"}),
         _size,
         EVERY_KIND,
     ),
@@ -141,8 +138,8 @@ RULES = (
         "refused-on-save",
         "IAM refuses to save the policy",
         "error",
-        policy(allow({"AWS": ROLE}, "s3:GetObject")),
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": ROLE}, "s3:GetObject"),
+        admits({"AWS": ROLE}),
         _refused,
         EVERY_KIND,
     ),
@@ -160,7 +157,7 @@ RULES = (
         "The same statement twice",
         "suggestion",
         policy(allow({"AWS": ROLE}), allow({"AWS": ROLE})),
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": ROLE}),
         _repeated,
         EVERY_KIND,
     ),
@@ -168,21 +165,8 @@ RULES = (
         "contradiction",
         "Conditions that are never true together",
         "error",
-        policy(
-            allow(
-                {"Federated": GITHUB_ARN},
-                "sts:AssumeRoleWithWebIdentity",
-                Null={f"{GITHUB}:sub": "true"},
-                StringEquals={f"{GITHUB}:sub": "repo:octo-org/octo-repo:ref:refs/heads/main"},
-            )
-        ),
-        policy(
-            allow(
-                {"Federated": GITHUB_ARN},
-                "sts:AssumeRoleWithWebIdentity",
-                StringEquals={f"{GITHUB}:sub": "repo:octo-org/octo-repo:ref:refs/heads/main"},
-            )
-        ),
+        by_token(GITHUB, Null={"sub": "true"}, StringEquals={"sub": MAIN}),
+        by_token(GITHUB, StringEquals={"sub": MAIN}),
         _contradiction,
         EVERY_KIND,
     ),

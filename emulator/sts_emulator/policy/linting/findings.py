@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sts_emulator.policy.caller_keys import CallerClass, class_named, never_there
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document, Statement
+from sts_emulator.policy.deciding.operators import Value
 from sts_emulator.policy.values import dataclass
 
 Severity = Literal["error", "security", "warning", "suggestion"]
@@ -53,9 +54,7 @@ class Known:
     def __or__(self, other: Known) -> Known:
         """What both know together."""
         return Known(
-            self.arns | other.arns,
-            self.accounts | other.accounts,
-            self.provider_accounts | other.provider_accounts,
+            self.arns | other.arns, self.accounts | other.accounts, self.provider_accounts | other.provider_accounts
         )
 
 
@@ -82,6 +81,21 @@ class Subject:
         for statement in self.statements if statements is None else statements:
             for condition in statement.conditions:
                 yield statement, condition, condition_path(statement, condition)
+
+    def values(self) -> Iterator[tuple[Condition, Value, str]]:
+        """Every value with its condition and JSON path."""
+        for _, condition, path in self.conditions():
+            for value in condition.values:
+                yield condition, value, path
+
+    def claims(self, claim: str) -> Iterator[tuple[str, str, str, bool]]:
+        """What Allow statements ask of a token's claim: JSON path, issuer, text, and whether that is a pattern."""
+        for _, condition, path in self.conditions(self.allows):
+            issuer, _, asked = condition.name.rpartition(":")
+            op = condition.operator
+            if asked == claim and op.family in ("string", "like") and not op.negated:
+                for value in condition.values:
+                    yield path, issuer, value.raw, op.family == "like"
 
     def principals(self) -> Iterator[tuple[Statement, str, str, str]]:
         """Every principal of a `Principal` element: statement, type, text, JSON path."""
@@ -158,24 +172,3 @@ class Rule:
 def condition_path(statement: Statement, condition: Condition) -> str:
     """Where a condition stands, as a JSON path."""
     return f"{statement.path}.Condition.{condition.operator.text}.{condition.key}"
-
-
-def policy(*statements: Mapping[str, Any], version: str = "2012-10-17") -> dict[str, Any]:
-    """An example document."""
-    return {"Version": version, "Statement": list(statements)}
-
-
-def allow(principal: object, action: object = "sts:AssumeRole", **condition: object) -> Mapping[str, object]:
-    """An example Allow statement of a trust policy; keyword arguments are condition operators."""
-    return statement("Allow", principal, action, **condition)
-
-
-def deny(principal: object, action: object = "sts:AssumeRole", **condition: object) -> Mapping[str, object]:
-    """An example Deny statement of a trust policy."""
-    return statement("Deny", principal, action, **condition)
-
-
-def statement(effect: str, principal: Any, action: Any, **condition: Any) -> dict[str, Any]:
-    """An example statement of a trust policy."""
-    named = {"Effect": effect, "Principal": principal, "Action": action}
-    return {**named, "Condition": condition} if condition else named

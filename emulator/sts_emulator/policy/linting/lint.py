@@ -10,27 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
-from sts_emulator.policy.linting import (
-    condition_rules as lint_conditions,
-)
-from sts_emulator.policy.linting import (
-    document_rules as lint_documents,
-)
-from sts_emulator.policy.linting import (
-    presence_rules as lint_presence,
-)
-from sts_emulator.policy.linting import (
-    principal_rules as lint_principals,
-)
-from sts_emulator.policy.linting import (
-    subject_rules as lint_subjects,
-)
-from sts_emulator.policy.linting import (
-    time_rules as lint_times,
-)
-from sts_emulator.policy.linting import (
-    token_rules as lint_tokens,
-)
+from sts_emulator.policy.linting import condition_rules as lint_conditions
+from sts_emulator.policy.linting import document_rules as lint_documents
+from sts_emulator.policy.linting import presence_rules as lint_presence
+from sts_emulator.policy.linting import principal_rules as lint_principals
+from sts_emulator.policy.linting import subject_rules as lint_subjects
+from sts_emulator.policy.linting import time_rules as lint_times
+from sts_emulator.policy.linting import token_rules as lint_tokens
 from sts_emulator.policy.linting.findings import Finding, Known, LintKind, Rule, Severity, Subject
 
 if TYPE_CHECKING:
@@ -53,12 +39,7 @@ ORDER: Mapping[Severity, int] = {"error": 0, "security": 1, "warning": 2, "sugge
 
 
 def lint(
-    text: str,
-    *,
-    kind: LintKind = "trust",
-    role_account: str = "",
-    known: Known | None = None,
-    now: float | None = None,
+    text: str, *, kind: LintKind = "trust", role_account: str = "", known: Known | None = None, now: float | None = None
 ) -> list[Finding]:
     """All findings, the gravest first.
 

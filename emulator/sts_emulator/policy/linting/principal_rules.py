@@ -9,18 +9,20 @@ from sts_emulator.policy.caller_keys import WITH_SOURCE
 from sts_emulator.policy.deciding.document import texts
 from sts_emulator.policy.deciding.matching import has_wildcard, is_account
 from sts_emulator.policy.federated import ACTIONS, BUILT_IN, COGNITO, GITHUB, issuer_of, kind_of
-from sts_emulator.policy.linting.findings import (
-    EVERY_KIND,
-    Hit,
-    Known,
-    Rule,
-    Subject,
+from sts_emulator.policy.linting.examples import (
+    ACCOUNT,
+    MAIN,
+    OTHER,
+    PRIVATE,
+    ROLE,
+    SAML_ARN,
+    admits,
     allow,
-    deny,
-    is_required,
-    never_true,
+    by_token,
     policy,
+    refuses,
 )
+from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Known, Rule, Subject, is_required, never_true
 from sts_emulator.policy.shared_issuers import unguarded
 
 if TYPE_CHECKING:
@@ -29,12 +31,6 @@ if TYPE_CHECKING:
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.deciding.document import Statement
 
-ACCOUNT, OTHER = "111122223333", "444455556666"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/Deployer"
-GITHUB_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
-PRIVATE = "idp.example.org/realms/main"
-PRIVATE_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PRIVATE}"
-SAML_ARN = f"arn:aws:iam::{ACCOUNT}:saml-provider/Okta"
 LIMITING_KEYS = ("aws:principalorg", "aws:principalaccount", "aws:source", "aws:vpce")
 """Starts of keys that say who may call, so that a wide principal is narrowed again; an external id is no secret."""
 GUARD_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"})
@@ -61,11 +57,8 @@ def _resource(subject: Subject) -> Iterator[Hit]:
     for statement in subject.statements:
         if statement.resources is not None:
             name = "NotResource" if statement.not_resource else "Resource"
-            yield (
-                f"{statement.path}.{name}",
-                f"a trust policy has no {name}: the role is the resource",
-                f"remove {name}",
-            )
+            message = f"a trust policy has no {name}: the role is the resource"
+            yield f"{statement.path}.{name}", message, f"remove {name}"
 
 
 def _not_principal(subject: Subject) -> Iterator[Hit]:
@@ -81,11 +74,8 @@ def _not_principal(subject: Subject) -> Iterator[Hit]:
 def _bare_star(subject: Subject) -> Iterator[Hit]:
     for _, kind, _, path in subject.principals():
         if kind == "*":
-            yield (
-                path,
-                "IAM refuses a principal that is plain text",
-                'write {"AWS": …}, {"Federated": …} or {"Service": …}',
-            )
+            message = "IAM refuses a principal that is plain text"
+            yield path, message, 'write {"AWS": …}, {"Federated": …} or {"Service": …}'
 
 
 def _anybody(subject: Subject) -> Iterator[Hit]:
@@ -95,11 +85,8 @@ def _anybody(subject: Subject) -> Iterator[Hit]:
         if not any(map(_limits, statement.conditions)):
             told = ", ".join(condition.key for condition in statement.conditions)
             others = f": whatever {told} asks for, somebody else's account can have" if told else ""
-            yield (
-                path,
-                f"every AWS principal of every account may assume the role{others}",
-                "name accounts, or test aws:PrincipalOrgID",
-            )
+            message = f"every AWS principal of every account may assume the role{others}"
+            yield path, message, "name accounts, or test aws:PrincipalOrgID"
 
 
 def _limits(condition: Condition) -> bool:
@@ -116,11 +103,8 @@ def _limits(condition: Condition) -> bool:
 def _wildcard(subject: Subject) -> Iterator[Hit]:
     for _, kind, text, path in subject.principals():
         if kind != "*" and text != "*" and has_wildcard(text):
-            yield (
-                path,
-                f"`{text}`: a wildcard inside a principal never matches, and IAM refuses it",
-                "name the account and test aws:PrincipalArn with ArnLike",
-            )
+            message = f"`{text}`: a wildcard inside a principal never matches, and IAM refuses it"
+            yield path, message, "name the account and test aws:PrincipalArn with ArnLike"
         elif kind in ("Federated", "Service") and text == "*":
             yield path, f'"{kind}": "*" is refused', "name the provider or the service"
 
@@ -133,11 +117,8 @@ def _mismatch(subject: Subject) -> Iterator[Hit]:
             wanted = FEDERATED_ACTIONS[_kind_of(kind, principal)]
             wrong = [action for action in FEDERATED_ACTIONS.values() if action != wanted and _covers(statement, action)]
             if kind != "*" and wrong and not _covers(statement, wanted):
-                yield (
-                    f"{statement.path}.Action",
-                    f"`{principal}` calls {wanted}, but the statement allows {wrong[0]}",
-                    f"allow {wanted}",
-                )
+                message = f"`{principal}` calls {wanted}, but the statement allows {wrong[0]}"
+                yield f"{statement.path}.Action", message, f"allow {wanted}"
 
 
 def _needed_actions(subject: Subject) -> Iterator[Hit]:
@@ -145,11 +126,8 @@ def _needed_actions(subject: Subject) -> Iterator[Hit]:
         naming = [named for named in subject.allows if named.principals and service in named.principals.services]
         missing = [action for action in needed if not any(_covers(named, action) for named in naming)]
         if naming and missing:
-            yield (
-                f"{naming[0].path}.Action",
-                f"{service} also calls {', '.join(missing)}, without which nothing is issued",
-                f"allow {', '.join(needed)}",
-            )
+            message = f"{service} also calls {', '.join(missing)}, without which nothing is issued"
+            yield f"{naming[0].path}.Action", message, f"allow {', '.join(needed)}"
 
 
 def _shared_issuer(subject: Subject) -> Iterator[Hit]:
@@ -206,22 +184,16 @@ def _audience(subject: Subject) -> Iterator[Hit]:
 def _provider_domain(subject: Subject) -> Iterator[Hit]:
     for _, kind, text, path in subject.principals():
         if kind == "Federated" and ":" not in text and text != "*" and text not in BUILT_IN:
-            yield (
-                path,
-                f"`{text}` is no built-in provider, so no caller ever matches it",
-                f"write arn:aws:iam::<account>:oidc-provider/{text}",
-            )
+            message = f"`{text}` is no built-in provider, so no caller ever matches it"
+            yield path, message, f"write arn:aws:iam::<account>:oidc-provider/{text}"
 
 
 def _root_trust(subject: Subject) -> Iterator[Hit]:
     for statement, kind, text, path in subject.principals():
         own = kind == "AWS" and is_account(text) and _account_of(text) == subject.role_account
         if own and statement.effect == "Allow" and not statement.conditions:
-            yield (
-                path,
-                "everybody in the account whose own policies allow it may assume the role",
-                "name the roles or users, or test aws:PrincipalArn",
-            )
+            message = "everybody in the account whose own policies allow it may assume the role"
+            yield path, message, "name the roles or users, or test aws:PrincipalArn"
 
 
 def _account_of(principal: str) -> str:
@@ -247,11 +219,8 @@ def _confused_deputy(subject: Subject) -> Iterator[Hit]:
         if kind != "Service" or statement.effect == "Deny" or text not in WITH_SOURCE:
             continue
         if not any(condition.name in GUARD_KEYS for condition in statement.conditions):
-            yield (
-                path,
-                f"{text} may assume the role on behalf of anybody's resources",
-                "test aws:SourceAccount and aws:SourceArn, which the service sends",
-            )
+            message = f"{text} may assume the role on behalf of anybody's resources"
+            yield path, message, "test aws:SourceAccount and aws:SourceArn, which the service sends"
 
 
 def _stale(subject: Subject) -> Iterator[Hit]:
@@ -291,31 +260,22 @@ def _unknown_provider(subject: Subject) -> Iterator[Hit]:
         if not is_covered or has_wildcard(text) or text in known.arns:
             continue
         other = _alike(known, _account_of(text), text.rpartition(":")[2])
-        yield (
-            path,
-            f"there is no identity provider `{text}`, so nobody whom it vouches for gets in",
-            f"write {other}" if other else "create it first, or name one that there is",
-        )
+        message = f"there is no identity provider `{text}`, so nobody whom it vouches for gets in"
+        yield path, message, f"write {other}" if other else "create it first, or name one that there is"
 
 
 def _sts_wildcard(subject: Subject) -> Iterator[Hit]:
     for statement in subject.statements:
         if "sts:*" in [text.lower() for text in texts(statement.source.get("Action", []))]:
-            yield (
-                f"{statement.path}.Action",
-                "sources disagree on whether IAM accepts sts:* here",
-                "list the STS actions",
-            )
+            message = "sources disagree on whether IAM accepts sts:* here"
+            yield f"{statement.path}.Action", message, "list the STS actions"
 
 
 def _not_action(subject: Subject) -> Iterator[Hit]:
     for statement in subject.allows:
         if statement.not_action:
-            yield (
-                f"{statement.path}.NotAction",
-                "an Allow with NotAction also allows whatever is added later",
-                "list what is allowed under Action",
-            )
+            message = "an Allow with NotAction also allows whatever is added later"
+            yield f"{statement.path}.NotAction", message, "list what is allowed under Action"
 
 
 RULES = (
@@ -324,7 +284,7 @@ RULES = (
         "A trust policy has no Resource",
         "error",
         policy({**allow({"AWS": ROLE}), "Resource": "*"}),
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": ROLE}),
         _resource,
     ),
     Rule(
@@ -332,162 +292,134 @@ RULES = (
         "NotPrincipal is refused in a trust policy",
         "error",
         policy({"Effect": "Deny", "NotPrincipal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}),
-        policy(deny({"AWS": "*"}, ArnNotEquals={"aws:PrincipalArn": ROLE})),
+        refuses({"AWS": "*"}, ArnNotEquals={"aws:PrincipalArn": ROLE}),
         _not_principal,
     ),
     Rule(
         "trust-bare-star",
         "A bare * is refused as principal of a trust policy",
         "error",
-        policy(allow("*")),
-        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"})),
+        admits("*"),
+        admits({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"}),
         _bare_star,
     ),
     Rule(
         "anybody",
         "The role is open to every AWS account",
         "security",
-        policy(allow({"AWS": "*"})),
-        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"})),
+        admits({"AWS": "*"}),
+        admits({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"}),
         _anybody,
     ),
     Rule(
         "wildcard-principal",
         "A wildcard inside a principal never matches",
         "error",
-        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci/*"})),
-        policy(allow({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/ci/*"})),
+        admits({"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci/*"}),
+        admits({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/ci/*"}),
         _wildcard,
     ),
     Rule(
         "action-principal-mismatch",
         "This kind of principal uses another assume operation",
         "error",
-        policy(allow({"Federated": SAML_ARN}, "sts:AssumeRoleWithWebIdentity")),
-        policy(allow({"Federated": SAML_ARN}, "sts:AssumeRoleWithSAML")),
+        admits({"Federated": SAML_ARN}, "sts:AssumeRoleWithWebIdentity"),
+        admits({"Federated": SAML_ARN}, "sts:AssumeRoleWithSAML"),
         _mismatch,
     ),
     Rule(
         "service-needs-more-actions",
         "Roles Anywhere and EKS Pod Identity also tag the session",
         "error",
-        policy(allow({"Service": ROLES_ANYWHERE}, "sts:AssumeRole")),
-        policy(allow({"Service": ROLES_ANYWHERE}, list(NEEDED_ACTIONS[ROLES_ANYWHERE]))),
+        admits({"Service": ROLES_ANYWHERE}, "sts:AssumeRole"),
+        admits({"Service": ROLES_ANYWHERE}, list(NEEDED_ACTIONS[ROLES_ANYWHERE])),
         _needed_actions,
     ),
     Rule(
         "shared-issuer-guard",
         "A shared OIDC issuer needs a test of the claim that tells its tenants apart",
         "error",
-        policy(allow({"Federated": GITHUB_ARN}, "sts:AssumeRoleWithWebIdentity")),
-        policy(
-            allow(
-                {"Federated": GITHUB_ARN},
-                "sts:AssumeRoleWithWebIdentity",
-                StringEquals={f"{GITHUB}:sub": "repo:octo-org/octo-repo:ref:refs/heads/main"},
-            )
-        ),
+        by_token(GITHUB),
+        by_token(GITHUB, StringEquals={"sub": MAIN}),
         _shared_issuer,
     ),
     Rule(
         "oidc-subject",
         "Every subject of the OIDC provider is admitted",
         "security",
-        policy(
-            allow(
-                {"Federated": PRIVATE_ARN}, "sts:AssumeRoleWithWebIdentity", StringEquals={f"{PRIVATE}:aud": "my-app"}
-            )
-        ),
-        policy(
-            allow(
-                {"Federated": PRIVATE_ARN},
-                "sts:AssumeRoleWithWebIdentity",
-                StringEquals={f"{PRIVATE}:aud": "my-app", f"{PRIVATE}:sub": "alice"},
-            )
-        ),
+        by_token(PRIVATE, StringEquals={"aud": "my-app"}),
+        by_token(PRIVATE, StringEquals={"aud": "my-app", "sub": "alice"}),
         _subject,
     ),
     Rule(
         "oidc-audience",
         "Tokens made for another audience are admitted",
         "security",
-        policy(
-            allow({"Federated": PRIVATE_ARN}, "sts:AssumeRoleWithWebIdentity", StringEquals={f"{PRIVATE}:sub": "alice"})
-        ),
-        policy(
-            allow(
-                {"Federated": PRIVATE_ARN},
-                "sts:AssumeRoleWithWebIdentity",
-                StringEquals={f"{PRIVATE}:aud": "my-app", f"{PRIVATE}:sub": "alice"},
-            )
-        ),
+        by_token(PRIVATE, StringEquals={"sub": "alice"}),
+        by_token(PRIVATE, StringEquals={"aud": "my-app", "sub": "alice"}),
         _audience,
     ),
     Rule(
         "provider-without-arn",
         "A provider of your own is named by its ARN",
         "error",
-        policy(allow({"Federated": PRIVATE}, "sts:AssumeRoleWithWebIdentity")),
-        policy(allow({"Federated": PRIVATE_ARN}, "sts:AssumeRoleWithWebIdentity")),
+        admits({"Federated": PRIVATE}, "sts:AssumeRoleWithWebIdentity"),
+        by_token(PRIVATE),
         _provider_domain,
     ),
     Rule(
         "root-trust",
         "The whole account is trusted",
         "suggestion",
-        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"})),
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+        admits({"AWS": ROLE}),
         _root_trust,
     ),
     Rule(
         "missing-external-id",
         "Another account is trusted without an external id",
         "warning",
-        policy(allow({"AWS": f"arn:aws:iam::{OTHER}:root"})),
-        policy(allow({"AWS": f"arn:aws:iam::{OTHER}:root"}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        admits({"AWS": f"arn:aws:iam::{OTHER}:root"}),
+        admits({"AWS": f"arn:aws:iam::{OTHER}:root"}, StringEquals={"sts:ExternalId": "Vendor-42"}),
         _external_id,
     ),
     Rule(
         "confused-deputy",
         "A service may act for anybody's resources",
         "warning",
-        policy(allow({"Service": "scheduler.amazonaws.com"})),
-        policy(allow({"Service": "scheduler.amazonaws.com"}, StringEquals={"aws:SourceAccount": ACCOUNT})),
+        admits({"Service": "scheduler.amazonaws.com"}),
+        admits({"Service": "scheduler.amazonaws.com"}, StringEquals={"aws:SourceAccount": ACCOUNT}),
         _confused_deputy,
     ),
     Rule(
         "stale-principal",
         "The principal was deleted",
         "warning",
-        policy(allow({"AWS": "AROAEXAMPLE0000000001"})),
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": "AROAEXAMPLE0000000001"}),
+        admits({"AWS": ROLE}),
         _stale,
     ),
     Rule(
         "unknown-principal",
         "The principal does not exist",
         "error",
-        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/Deployer"})),
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": f"arn:aws:iam::{ACCOUNT}:role/Deployer"}),
+        admits({"AWS": ROLE}),
         _unknown,
     ),
     Rule(
         "unknown-provider",
         "The identity provider does not exist",
         "warning",
-        policy(
-            allow(
-                {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/okta"},
-                "sts:AssumeRoleWithSAML",
-                StringEquals={"SAML:aud": "https://signin.aws.amazon.com/saml"},
-            )
+        admits(
+            {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/okta"},
+            "sts:AssumeRoleWithSAML",
+            StringEquals={"SAML:aud": "https://signin.aws.amazon.com/saml"},
         ),
-        policy(
-            allow(
-                {"Federated": SAML_ARN},
-                "sts:AssumeRoleWithSAML",
-                StringEquals={"SAML:aud": "https://signin.aws.amazon.com/saml"},
-            )
+        admits(
+            {"Federated": SAML_ARN},
+            "sts:AssumeRoleWithSAML",
+            StringEquals={"SAML:aud": "https://signin.aws.amazon.com/saml"},
         ),
         _unknown_provider,
     ),
@@ -495,8 +427,8 @@ RULES = (
         "sts-wildcard",
         "sts:* may be refused in a trust policy",
         "warning",
-        policy(allow({"AWS": ROLE}, "sts:*")),
-        policy(allow({"AWS": ROLE}, ["sts:AssumeRole", "sts:TagSession"])),
+        admits({"AWS": ROLE}, "sts:*"),
+        admits({"AWS": ROLE}, ["sts:AssumeRole", "sts:TagSession"]),
         _sts_wildcard,
     ),
     Rule(
@@ -504,7 +436,7 @@ RULES = (
         "Allow with NotAction",
         "warning",
         policy({"Effect": "Allow", "Principal": {"AWS": ROLE}, "NotAction": "sts:TagSession"}),
-        policy(allow({"AWS": ROLE})),
+        admits({"AWS": ROLE}),
         _not_action,
         EVERY_KIND,
     ),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.issued import SUBJECTS, form_of, may_issue, never_on_github
-from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, policy
-from sts_emulator.policy.linting.principal_rules import ACCOUNT
+from sts_emulator.policy.linting.examples import AUDIENCE, by_token
+from sts_emulator.policy.linting.findings import Hit, Rule, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,19 +38,10 @@ def _form(issuer: str) -> SubjectForm | None:
     return FORMS["oidc.eks"] if issuer.startswith("oidc.eks.") else FORMS.get(issuer.partition("/")[0])
 
 
-def _patterns(subject: Subject, family: str) -> Iterator[tuple[str, str, str]]:
-    """JSON path, issuer and text of what positive conditions on subjects take."""
-    for _, condition, path in subject.conditions(subject.allows):
-        issuer, _, claim = condition.name.rpartition(":")
-        if claim == "sub" and condition.operator.family == family and not condition.operator.negated:
-            for value in condition.values:
-                yield path, issuer, value.raw
-
-
 def _open(subject: Subject) -> Iterator[Hit]:
-    for path, issuer, pattern in _patterns(subject, "like"):
+    for path, issuer, pattern, wild in subject.claims("sub"):
         form, issued = _form(issuer), form_of(issuer, SUBJECTS)
-        if form is None or not pattern.strip("*") or (issued and not may_issue(issued, pattern, wild=True)):
+        if form is None or not wild or not pattern.strip("*") or (issued and not may_issue(issued, pattern, wild=True)):
             continue  # `*` alone is the business of like-everything, what is never issued that of impossible-token
         owner, ended, rest = pattern.removeprefix(form.start).partition(form.owner_ends)
         if not pattern.startswith(form.start) or has_wildcard(owner) or not ended:
@@ -65,23 +55,12 @@ def _open(subject: Subject) -> Iterator[Hit]:
 
 
 def _impossible(subject: Subject) -> Iterator[Hit]:
-    for family in ("string", "like"):
-        for path, issuer, text in _patterns(subject, family):
-            why = never_on_github(text) if issuer == GITHUB else ""
-            if why:
-                yield (
-                    path,
-                    f"GitHub never issues the subject `{text}`: {why}",
-                    "write repo:<owner>/<repository>:ref:refs/heads/<branch>, …:environment:<name> or …:pull_request",
-                )
-
-
-def _oidc(issuer: str, subject: str, operator: str = "StringLike") -> Mapping[str, object]:
-    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
-    tested = {operator: {f"{issuer}:sub": subject}}
-    audience = {f"{issuer}:aud": "sts.amazonaws.com"}
-    tested["StringEquals"] = {**tested.get("StringEquals", {}), **audience}
-    return policy(allow({"Federated": provider}, "sts:AssumeRoleWithWebIdentity", **tested))
+    for path, issuer, text, _ in subject.claims("sub"):
+        why = never_on_github(text) if issuer == GITHUB else ""
+        if why:
+            message = f"GitHub never issues the subject `{text}`: {why}"
+            fix = "write repo:<owner>/<repository>:ref:refs/heads/<branch>, …:environment:<name> or …:pull_request"
+            yield path, message, fix
 
 
 RULES = (
@@ -89,16 +68,24 @@ RULES = (
         "open-subject",
         "The token's subject also admits other owners or projects",
         "security",
-        _oidc("gitlab.com", "project_path:acme/shop*:ref_type:branch:ref:main"),
-        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:*"),
+        by_token(
+            "gitlab.com",
+            StringLike={"sub": "project_path:acme/shop*:ref_type:branch:ref:main"},
+            StringEquals={"aud": AUDIENCE},
+        ),
+        by_token(
+            "gitlab.com",
+            StringLike={"sub": "project_path:acme/shop:ref_type:branch:ref:*"},
+            StringEquals={"aud": AUDIENCE},
+        ),
         _open,
     ),
     Rule(
         "impossible-github-subject",
         "GitHub never issues such a subject",
         "error",
-        _oidc(GITHUB, "repo:octo-org/octo-repo:branch:main", "StringEquals"),
-        _oidc(GITHUB, "repo:octo-org/octo-repo:ref:refs/heads/main", "StringEquals"),
+        by_token(GITHUB, StringEquals={"sub": "repo:octo-org/octo-repo:branch:main", "aud": AUDIENCE}),
+        by_token(GITHUB, StringEquals={"sub": "repo:octo-org/octo-repo:ref:refs/heads/main", "aud": AUDIENCE}),
         _impossible,
     ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.deciding.typed_values import read_date, read_number
-from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, condition_path, deny, policy
-from sts_emulator.policy.linting.principal_rules import ROLE
+from sts_emulator.policy.linting.examples import ROLE, admits, refuses
+from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, condition_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,11 +56,8 @@ def _over(subject: Subject) -> Iterator[Hit]:
         if begin > end:
             yield path, "the time from which it holds is after the time until which it holds", "correct the times"
         elif subject.now is not None and end < subject.now:
-            yield (
-                path,
-                f"its time was over at {values}, so it allows nothing any more",
-                "remove the statement, or write a later time",
-            )
+            message = f"its time was over at {values}, so it allows nothing any more"
+            yield path, message, "remove the statement, or write a later time"
 
 
 def _deny_over(subject: Subject) -> Iterator[Hit]:
@@ -68,11 +65,8 @@ def _deny_over(subject: Subject) -> Iterator[Hit]:
         _, end, last = _window(statement)
         if last is not None and subject.now is not None and end < subject.now:
             path, values = condition_path(statement, last), ", ".join(value.raw for value in last.values)
-            yield (
-                path,
-                f"its time was over at {values}, so it denies nothing any more",
-                "remove it, or write a later time",
-            )
+            message = f"its time was over at {values}, so it denies nothing any more"
+            yield path, message, "remove it, or write a later time"
 
 
 RULES = (
@@ -80,8 +74,8 @@ RULES = (
         "time-is-over",
         "A time that is over",
         "error",
-        policy(allow({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"})),
-        policy(allow({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "2099-01-01T00:00:00Z"})),
+        admits({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"}),
+        admits({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "2099-01-01T00:00:00Z"}),
         _over,
         EVERY_KIND,
     ),
@@ -89,8 +83,8 @@ RULES = (
         "denied-once",
         "A Deny whose time is over",
         "security",
-        policy(deny({"AWS": "*"}, DateLessThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"})),
-        policy(deny({"AWS": "*"}, DateLessThan={"aws:CurrentTime": "2099-01-01T00:00:00Z"})),
+        refuses({"AWS": "*"}, DateLessThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"}),
+        refuses({"AWS": "*"}, DateLessThan={"aws:CurrentTime": "2099-01-01T00:00:00Z"}),
         _deny_over,
         EVERY_KIND,
     ),

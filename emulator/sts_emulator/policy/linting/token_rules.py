@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, once
-from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, policy
-from sts_emulator.policy.linting.principal_rules import ACCOUNT, ROLES_ANYWHERE
+from sts_emulator.policy.linting.examples import ACCOUNT, AUDIENCE, admits, by_token
+from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject
+from sts_emulator.policy.linting.principal_rules import ROLES_ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.issued import Form
 
 CERTIFICATE = "aws:principaltag/x509"
 
 
-def _asked(subject: Subject, claim: str) -> Iterator[tuple[str, str, Condition]]:
-    """JSON path, issuer and condition of what positive conditions ask of a claim."""
-    for _, condition, path in subject.conditions(subject.allows):
-        issuer, _, asked = condition.name.rpartition(":")
-        op = condition.operator
-        if asked == claim and op.family in ("string", "like") and not op.negated:
-            yield path, issuer, condition
-
-
 def _impossible(subject: Subject) -> Iterator[Hit]:
     for claim, noun, forms in (("sub", "subject", SUBJECTS), ("aud", "audience", AUDIENCES)):
-        for path, issuer, condition in _asked(subject, claim):
+        for path, issuer, text, wild in subject.claims(claim):
             form = form_of(issuer, forms)
-            for value in condition.values if form else ():
-                if form and _never(form, value.raw, wild=condition.operator.family == "like"):
-                    message = f"{form.issuer} never issues the {noun} `{value.raw}`"
-                    yield path, message, f"write {form.shown}"
+            if form and _never(form, text, wild=wild):
+                yield path, f"{form.issuer} never issues the {noun} `{text}`", f"write {form.shown}"
 
 
 def _never(form: Form, text: str, *, wild: bool) -> bool:
@@ -46,20 +34,18 @@ def _never(form: Form, text: str, *, wild: bool) -> bool:
 
 
 def _once(subject: Subject) -> Iterator[Hit]:
-    for path, issuer, condition in _asked(subject, "sub"):
+    for path, issuer, text, wild in subject.claims("sub"):
         form = form_of(issuer, SUBJECTS)
-        for value in condition.values if form and form.changes else ():
-            if form and once(form, value.raw, wild=condition.operator.family == "like"):
-                message = f"`{value.raw}` fits one {form.changes} only, and the next has another"
-                yield path, message, f"use StringLike with `*` in the place of the {form.changes}"
+        if form and form.changes and once(form, text, wild=wild):
+            message = f"`{text}` fits one {form.changes} only, and the next has another"
+            yield path, message, f"use StringLike with `*` in the place of the {form.changes}"
 
 
 def _open_audience(subject: Subject) -> Iterator[Hit]:
-    for path, issuer, condition in _asked(subject, "aud"):
-        for value in condition.values if condition.operator.family == "like" else ():
-            if has_wildcard(value.raw) and value.raw.strip("*"):
-                message = f"`{value.raw}` also takes tokens that {issuer or 'the issuer'} made for other audiences"
-                yield path, message, "write the audience whole"
+    for path, issuer, text, wild in subject.claims("aud"):
+        if wild and has_wildcard(text) and text.strip("*"):
+            message = f"`{text}` also takes tokens that {issuer or 'the issuer'} made for other audiences"
+            yield path, message, "write the audience whole"
 
 
 def _any_certificate(subject: Subject) -> Iterator[Hit]:
@@ -72,13 +58,6 @@ def _any_certificate(subject: Subject) -> Iterator[Hit]:
         if assumes and ROLES_ANYWHERE in services and not any(name.startswith(CERTIFICATE) for name in asked):
             message = "every certificate that the trust anchor vouches for may assume the role"
             yield statement.path, message, "test aws:PrincipalTag/x509Subject/CN, or another part of the certificate"
-
-
-def _oidc(issuer: str, subject: str, operator: str, audience: str = "sts.amazonaws.com") -> Mapping[str, object]:
-    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
-    tested = {operator: {f"{issuer}:sub": subject}}
-    tested["StringEquals"] = {**tested.get("StringEquals", {}), f"{issuer}:aud": audience}
-    return policy(allow({"Federated": provider}, "sts:AssumeRoleWithWebIdentity", **tested))
 
 
 _STEPS = "organization:acme:pipeline:shop:ref:refs/heads/main:commit:"
@@ -113,41 +92,32 @@ RULES = (
         "open-audience",
         "The audience also admits tokens for others",
         "security",
-        policy(
-            allow(
-                {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.com"},
-                "sts:AssumeRoleWithWebIdentity",
-                StringEquals={"gitlab.com:sub": "project_path:acme/shop:ref_type:branch:ref:main"},
-                StringLike={"gitlab.com:aud": "https://*"},
-            )
+        by_token(
+            "gitlab.com",
+            StringEquals={"sub": "project_path:acme/shop:ref_type:branch:ref:main"},
+            StringLike={"aud": "https://*"},
         ),
-        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:main", "StringEquals", "https://gitlab.com"),
+        by_token(
+            "gitlab.com",
+            StringEquals={"sub": "project_path:acme/shop:ref_type:branch:ref:main", "aud": "https://gitlab.com"},
+        ),
         _open_audience,
     ),
     Rule(
         "any-certificate",
         "Every certificate of the trust anchor is admitted",
         "suggestion",
-        policy(allow({"Service": ROLES_ANYWHERE}, _FOR_ANYWHERE)),
-        policy(
-            allow(
-                {"Service": ROLES_ANYWHERE},
-                _FOR_ANYWHERE,
-                StringEquals={"aws:PrincipalTag/x509Subject/CN": "build-7"},
-            )
-        ),
+        admits({"Service": ROLES_ANYWHERE}, _FOR_ANYWHERE),
+        admits({"Service": ROLES_ANYWHERE}, _FOR_ANYWHERE, StringEquals={"aws:PrincipalTag/x509Subject/CN": "build-7"}),
         _any_certificate,
     ),
     Rule(
         "session-name-for-origin",
         "A session name says who somebody is",
         "suggestion",
-        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"}, StringLike={"aws:userid": "*:jane"})),
-        policy(
-            allow(
-                {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"},
-                StringEquals={"aws:OriginIdentity/Subject": "jane@corp.example"},
-            )
+        admits({"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"}, StringLike={"aws:userid": "*:jane"}),
+        admits(
+            {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"}, StringEquals={"aws:OriginIdentity/Subject": "jane@corp.example"}
         ),
         _chosen_name,
         EVERY_KIND,
@@ -156,16 +126,24 @@ RULES = (
         "impossible-token",
         "The issuer never issues such a token",
         "error",
-        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:refs/heads/main", "StringEquals"),
-        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:main", "StringEquals"),
+        by_token(
+            "gitlab.com",
+            StringEquals={"sub": "project_path:acme/shop:ref_type:branch:ref:refs/heads/main", "aud": AUDIENCE},
+        ),
+        by_token(
+            "gitlab.com", StringEquals={"sub": "project_path:acme/shop:ref_type:branch:ref:main", "aud": AUDIENCE}
+        ),
         _impossible,
     ),
     Rule(
         "subject-of-one-run",
         "The subject changes with every run",
         "warning",
-        _oidc("agent.buildkite.com", f"{_STEPS}9f3c1e5a7b2d4c6e8f0a1b3c5d7e9f1a2b4c6d8e:step:deploy", "StringEquals"),
-        _oidc("agent.buildkite.com", f"{_STEPS}*:step:deploy", "StringLike"),
+        by_token(
+            "agent.buildkite.com",
+            StringEquals={"sub": f"{_STEPS}9f3c1e5a7b2d4c6e8f0a1b3c5d7e9f1a2b4c6d8e:step:deploy", "aud": AUDIENCE},
+        ),
+        by_token("agent.buildkite.com", StringLike={"sub": f"{_STEPS}*:step:deploy"}, StringEquals={"aud": AUDIENCE}),
         _once,
     ),
 )
