@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
+from itertools import product
 from typing import Final
 
 from sts_emulator.analysis import callers
@@ -19,7 +21,7 @@ from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Statement
 from sts_emulator.policy.deciding.matching import is_account
-from sts_emulator.policy.federated import GITHUB
+from sts_emulator.policy.federated import COGNITO, GITHUB, OIDC, issuer_of
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, never_on_github
 from sts_emulator.policy.linting.findings import Finding, Subject
 from sts_emulator.policy.values import dataclass
@@ -44,6 +46,7 @@ _SPELT: Final = {
     "aws:sourceip": "aws:SourceIp",
     "sts:externalid": "sts:ExternalId",
 }
+_UUID: Final = "9b2d4c6e-1f0e-4d56-9a4e-2b1c7e9f0a11"
 _KINDS: Final = {"user": "the user", "assumed-role": "the role"}
 
 
@@ -62,7 +65,70 @@ class Suspect:
         return {spelling.get(name, _SPELT.get(name, name)): values for name, values in self.keys.items()}
 
 
-Suspects = Callable[[Subject, Finding, int], Iterator[Suspect]]
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A finding about a policy, and the number of the statement that it is about."""
+
+    subject: Subject
+    finding: Finding
+    index: int
+
+    @property
+    def account(self) -> str:
+        """The role's account."""
+        return self.subject.role_account or FOREIGN
+
+    @property
+    def statement(self) -> Statement | None:
+        statements = self.subject.statements
+        return statements[self.index] if self.index < len(statements) else None
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """The principals of the statement, kind and text."""
+        return self.statement.principals.entries if self.statement and self.statement.principals else ()
+
+    @cached_property
+    def callers(self) -> list[Caller]:
+        """Those whom the statement means; of a policy without principals any user and role."""
+        if not self.named or (self.statement and self.statement.not_principal):
+            return [self.somebody, callers.user(self.account, SOMEBODY, self.account)]
+        return [caller for kind, text in self.named for caller in callers.of(kind, text, self.subject.role_account)]
+
+    @property
+    def somebody(self) -> Caller:
+        """Any role of the account."""
+        return callers.role(self.account, SOMEBODY, self.account)
+
+    @property
+    def with_token(self) -> Iterator[tuple[Caller, str]]:
+        """Callers with a token, each with its issuer."""
+        for caller in self.callers:
+            if caller.principal.type == "oidc":
+                yield caller, issuer_of(caller.principal.value).lower()
+
+    @cached_property
+    def condition(self) -> Condition | None:
+        """The condition that the finding is about."""
+        place = steps(self.finding.path)
+        if self.statement is None or "Condition" not in place:
+            return None
+        operator, key = (str(step) for step in place[-2:])
+        listed = self.statement.conditions
+        return next((item for item in listed if item.operator.text == operator and item.key == key), None)
+
+    @property
+    def key(self) -> str:
+        """The condition's key; empty where the finding is about none."""
+        return self.condition.name if self.condition else ""
+
+    @property
+    def values(self) -> list[str]:
+        """What the condition asks for."""
+        return [value.raw for value in self.condition.values] if self.condition else []
+
+
+Suspects = Callable[[Case], Iterator[Suspect]]
 
 
 def _of(caller: Caller, keys: Mapping[str, Values] | None = None, who: str = "", action: str = "") -> Suspect:
@@ -82,108 +148,68 @@ def _named(caller: Caller) -> str:
     return f"a token of {principal.value.partition('-provider/')[2] or principal.value}"
 
 
-def _callers(subject: Subject, index: int) -> list[Caller]:
-    """The callers whom a statement means; of a policy without principals any user and role."""
-    statements = subject.statements
-    statement = statements[index] if index < len(statements) else None
-    entries = statement.principals.entries if statement and statement.principals else ()
-    if not entries or (statement and statement.not_principal):
-        account = subject.role_account or FOREIGN
-        return [callers.role(account, SOMEBODY, account), callers.user(account, SOMEBODY, account)]
-    return [caller for kind, text in entries for caller in callers.of(kind, text, subject.role_account)]
-
-
-def _condition(subject: Subject, finding: Finding, index: int) -> Condition | None:
-    """The condition that a finding is about."""
-    place = steps(finding.path)
-    if index >= len(subject.statements) or "Condition" not in place:
-        return None
-    operator, key = (str(step) for step in place[-2:])
-    listed = subject.statements[index].conditions
-    return next((item for item in listed if item.operator.text == operator and item.key == key), None)
-
-
 # -- strangers who get in ----------------------------------------------------------------------------------------------
 
 
-def _anybody(subject: Subject, _finding: Finding, _index: int) -> Iterator[Suspect]:
-    for group in classes(subject.document, ""):
-        if group.caller.principal.account != subject.role_account:
+def _anybody(case: Case) -> Iterator[Suspect]:
+    for group in classes(case.subject.document, ""):
+        if group.caller.principal.account != case.subject.role_account:
             yield _of(group.caller, who=f"{_named(group.caller)}, which is somebody else's,")
 
 
-def _any_certificate(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller in _callers(subject, index):
+def _any_certificate(case: Case) -> Iterator[Suspect]:
+    for caller in case.callers:
         keys = {"aws:principaltag/x509subject/cn": ("somebody",)}
         yield _of(caller, keys, "any certificate of the trust anchor")
 
 
-def _namesake(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    condition = _condition(subject, finding, index)
-    if condition is None:
-        return
-    for value in condition.values:
-        for caller in _callers(subject, index):
-            text = value.raw.replace("*", "AROA2EXAMPLE22EXAMPLE", 1)
-            yield _of(caller, {condition.name: (text,)}, f"{_named(caller)}, whoever took it and named the session so")
+def _namesake(case: Case) -> Iterator[Suspect]:
+    for value, caller in product(case.values, case.callers):
+        text = value.replace("*", "AROA2EXAMPLE22EXAMPLE", 1)
+        yield _of(caller, {case.key: (text,)}, f"{_named(caller)}, whoever took it and named the session so")
 
 
-def _named_callers(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller in _callers(subject, index):
-        yield _of(caller)
+def _named_callers(case: Case) -> Iterator[Suspect]:
+    return map(_of, case.callers)
 
 
-def _without_external_id(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller in _callers(subject, index):
-        if caller.principal.account != subject.role_account:
+def _without_external_id(case: Case) -> Iterator[Suspect]:
+    for caller in case.callers:
+        if caller.principal.account != case.subject.role_account:
             yield _of(caller, {"sts:externalid": ABSENT})
 
 
-def _any_source(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller in _callers(subject, index):
-        if caller.principal.type == "service" and f"{caller.principal.value} " in finding.message:
+def _any_source(case: Case) -> Iterator[Suspect]:
+    for caller in case.callers:
+        if caller.principal.type == "service" and f"{caller.principal.value} " in case.finding.message:
             who = f"{caller.principal.value} on behalf of account {FOREIGN}"
             yield _of(caller, {"aws:sourceaccount": (FOREIGN,)}, who)
 
 
-def _any_subject(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller, issuer in _federated(subject, index):
+def _any_subject(case: Case) -> Iterator[Suspect]:
+    for caller, issuer in case.with_token:
         form = form_of(issuer, SUBJECTS)
         strangers = form.strangers if form else ()
         for text in (*((_EVIL_GITHUB,) if issuer == GITHUB else strangers), STRANGER):
             yield _of(caller, {f"{issuer}:sub": (text,)})
-        if issuer == "cognito-identity.amazonaws.com":
+        if issuer == COGNITO:
             yield _of(caller, {f"{issuer}:amr": ("unauthenticated",)}, "a guest of the identity pool")
 
 
-def _any_audience(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller, issuer in _federated(subject, index):
-        if issuer in finding.message.lower():
+def _any_audience(case: Case) -> Iterator[Suspect]:
+    for caller, issuer in case.with_token:
+        if issuer in case.finding.message.lower():
             yield _of(caller, {f"{issuer}:aud": ("another-audience",)})
 
 
-def _other_audience(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    condition = _condition(subject, finding, index)
-    for caller, issuer in _federated(subject, index):
-        for value in condition.values if condition else ():
-            yield _of(caller, {f"{issuer}:aud": (value.raw.replace("*", "evil").replace("?", "x"),)})
+def _other_audience(case: Case) -> Iterator[Suspect]:
+    for (caller, issuer), value in product(case.with_token, case.values):
+        yield _of(caller, {f"{issuer}:aud": (value.replace("*", "evil").replace("?", "x"),)})
 
 
-def _federated(subject: Subject, index: int) -> Iterator[tuple[Caller, str]]:
-    for caller in _callers(subject, index):
-        if caller.principal.type == "oidc":
-            yield caller, _host(caller.principal.value)
-
-
-def _host(provider: str) -> str:
-    return (provider.partition(":oidc-provider/")[2] or provider).lower()
-
-
-def _other_subject(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    condition = _condition(subject, finding, index)
-    texts = [value.raw for value in condition.values] if condition else []
-    told = [text for text in texts if f"`{text}`" in finding.message] or texts
-    for caller, issuer in _federated(subject, index):
+def _other_subject(case: Case) -> Iterator[Suspect]:
+    told = [text for text in case.values if f"`{text}`" in case.finding.message] or case.values
+    for caller, issuer in case.with_token:
         for text in (stranger for pattern in told for stranger in _strange(pattern, issuer)):
             yield _of(caller, {f"{issuer}:sub": (text,)})
 
@@ -212,45 +238,38 @@ def _is_issued(text: str, issuer: str) -> bool:
     return form is not None and may_issue(form, text, wild=False)
 
 
-def _same_names(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    condition = _condition(subject, finding, index)
-    for caller, issuer in _federated(subject, index) if condition else ():
-        for value in condition.values if condition else ():
-            if f"`{value.raw}`" in finding.message:
-                who = "whoever registers these names once they are given up"
-                yield from (_of(caller, {f"{issuer}:sub": (text,)}, who) for text in filled(value.raw))
+def _same_names(case: Case) -> Iterator[Suspect]:
+    for (caller, issuer), value in product(case.with_token, case.values):
+        if f"`{value}`" in case.finding.message:
+            who = "whoever registers these names once they are given up"
+            yield from (_of(caller, {f"{issuer}:sub": (text,)}, who) for text in filled(value))
 
 
-def _without_key(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    condition = _condition(subject, finding, index)
-    for caller in _callers(subject, index) if condition else ():
-        yield _of(caller, {condition.name: ABSENT} if condition else {})
+def _without_key(case: Case) -> Iterator[Suspect]:
+    for caller in case.callers if case.key else ():
+        yield _of(caller, {case.key: ABSENT})
 
 
-def _any_value(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    condition = _condition(subject, finding, index)
-    for caller in _callers(subject, index) if condition else ():
-        yield _of(caller, {condition.name: (STRANGER,)} if condition else {})
+def _any_value(case: Case) -> Iterator[Suspect]:
+    for caller in case.callers if case.key else ():
+        yield _of(caller, {case.key: (STRANGER,)})
 
 
-def _plain_key(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
+def _plain_key(case: Case) -> Iterator[Suspect]:
     """A user with a long-term access key, who has no MFA to tell of."""
-    account = subject.role_account or FOREIGN
-    for caller in (*_callers(subject, index), callers.user(account, SOMEBODY, account)):
+    for caller in (*case.callers, callers.user(case.account, SOMEBODY, case.account)):
         if caller.principal.type == "user":
             yield _of(caller, {"aws:multifactorauthpresent": ABSENT}, f"{_named(caller)} with a plain access key")
 
 
-def _everywhere(subject: Subject, _finding: Finding, _index: int) -> Iterator[Suspect]:
-    caller = callers.role(subject.role_account or FOREIGN, SOMEBODY, "")
+def _everywhere(case: Case) -> Iterator[Suspect]:
     resource = f"arn:aws:iam::{FOREIGN}:role/any"
-    yield Suspect(caller, {}, f"who holds it, asking for {resource},", "sts:AssumeRole", resource)
+    yield Suspect(case.somebody, {}, f"who holds it, asking for {resource},", "sts:AssumeRole", resource)
 
 
-def _what_is_left(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller in _callers(subject, index):
-        for action in ("sts:SetSourceIdentity", "sts:TagSession", "sts:AssumeRole"):
-            yield _of(caller, action=action, who=f"{_named(caller)}, asking for {action},")
+def _what_is_left(case: Case) -> Iterator[Suspect]:
+    for caller, action in product(case.callers, ("sts:SetSourceIdentity", "sts:TagSession", "sts:AssumeRole")):
+        yield _of(caller, action=action, who=f"{_named(caller)}, asking for {action},")
 
 
 LET_IN: Mapping[str, Suspects] = {
@@ -283,11 +302,9 @@ LET_IN: Mapping[str, Suspects] = {
 # -- callers who are kept out ------------------------------------------------------------------------------------------
 
 
-def _meant(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+def _meant(case: Case) -> Iterator[Suspect]:
     """The callers whom the statement names, with what the condition asks for."""
-    condition = _condition(subject, finding, index)
-    for caller in _callers(subject, index):
-        yield _of(caller, _asked(condition, caller))
+    return (_of(caller, _asked(case.condition, caller)) for caller in case.callers)
 
 
 def _asked(condition: Condition | None, caller: Caller) -> dict[str, Values]:
@@ -304,149 +321,127 @@ def _plain(raw: str) -> str:
     return address if slash and bits.isdigit() and address.replace(".", "").isdigit() else filled(raw)[0]
 
 
-def _right_key(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+def _right_key(case: Case) -> Iterator[Suspect]:
     """The callers with the key that was meant, without the one that there is not."""
-    condition = _condition(subject, finding, index)
-    for caller in _callers(subject, index) if condition and condition.values else ():
-        keys: dict[str, Values] = {condition.name: ABSENT} if condition else {}
-        right = finding.fix.removeprefix("write ").lower()
-        if condition and finding.fix.startswith("write ") and callers.presence(right, caller, "") != "never":
-            keys[right] = (_plain(condition.values[0].raw),)
+    right = case.finding.fix.removeprefix("write ").lower()
+    for caller in case.callers if case.values else ():
+        keys: dict[str, Values] = {case.key: ABSENT}
+        if case.finding.fix.startswith("write ") and callers.presence(right, caller, "") != "never":
+            keys[right] = (_plain(case.values[0]),)
         yield _of(caller, keys)
 
 
-def _all_asked(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
+def _all_asked(case: Case) -> Iterator[Suspect]:
     """The callers with everything that the statement's conditions ask for."""
-    conditions = subject.statements[index].conditions
-    for caller in _callers(subject, index):
+    conditions = case.statement.conditions if case.statement else ()
+    for caller in case.callers:
         keys: dict[str, Values] = {}
         for condition in conditions:
             keys |= _asked(condition, caller) if condition.operator.family != "null" else {}
         yield _of(caller, keys)
 
 
-def _variable_put_in(subject: Subject, _finding: Finding, _index: int) -> Iterator[Suspect]:
+def _variable_put_in(case: Case) -> Iterator[Suspect]:
     """Somebody called alice, for whom the variable was to stand."""
-    for statement in subject.statements:
-        for condition in statement.conditions:
-            for value in condition.values if "${" in str(condition.values) else ():
-                text = re.sub(r"\$\{[^{}]*\}", "alice", value.raw)
-                for caller in _callers(subject, statement.index):
-                    yield _of(caller, {condition.name: (text,)})
+    for statement, condition, _ in case.subject.conditions():
+        for value in condition.values if "${" in str(condition.values) else ():
+            text = re.sub(r"\$\{[^{}]*\}", "alice", value.raw)
+            for caller in replace(case, index=statement.index).callers:
+                yield _of(caller, {condition.name: (text,)})
 
 
-def _taken(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+def _taken(case: Case) -> Iterator[Suspect]:
     """The callers with the nearest value that STS takes."""
-    condition = _condition(subject, finding, index)
-    for caller in _callers(subject, index) if condition and condition.values else ():
-        text = re.sub(r"[^A-Za-z0-9_+=,.@-]", "-", condition.values[0].raw if condition else "").ljust(2, "x")
-        yield _of(caller, {condition.name if condition else "": (text,)})
+    for caller in case.callers if case.values else ():
+        text = re.sub(r"[^A-Za-z0-9_+=,.@-]", "-", case.values[0]).ljust(2, "x")
+        yield _of(caller, {case.key: (text,)})
 
 
-def _issued_subject(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+def _issued_subject(case: Case) -> Iterator[Suspect]:
     """Tokens that the issuer does issue."""
-    condition = _condition(subject, finding, index)
-    claim = condition.name.rpartition(":")[2] if condition else ""
-    for caller, issuer in _federated(subject, index) if condition else ():
-        if issuer == GITHUB and condition:
-            for text in _mended(condition):
-                yield _of(caller, {f"{issuer}:sub": (text,)})
+    claim = case.key.rpartition(":")[2]
+    for caller, issuer in case.with_token if case.key else ():
+        for text in map(_mended, case.values) if issuer == GITHUB else ():
+            yield _of(caller, {f"{issuer}:sub": (text,)})
         form = form_of(issuer, SUBJECTS if claim == "sub" else AUDIENCES)
-        for value in condition.values if form and condition else ():
-            text = re.sub(r"refs/(?:heads|tags)/", "", value.raw)
-            if form and may_issue(form, text, wild=False):
-                yield _of(caller, {f"{issuer}:{claim}": (text,)})
-        for text in _examples(form.strangers, form.texts) if form else ():
+        if form is None:
+            continue
+        corrected = (re.sub(r"refs/(?:heads|tags)/", "", value) for value in case.values)
+        issued = (text for text in corrected if may_issue(form, text, wild=False))
+        for text in (*issued, *_examples(form.strangers, form.texts)):
             yield _of(caller, {f"{issuer}:{claim}": (text,)})
 
 
-def _mended(condition: Condition) -> Iterator[str]:
-    for value in condition.values:
-        words = value.raw.removeprefix("https://").removeprefix("repo:").removeprefix("github.com/")
-        name = words.partition(":")[0].removesuffix(".git")
-        owner, _, repository = name.partition("/")
-        yield f"repo:{owner or 'acme'}/{repository.partition('/')[0] or 'shop'}:ref:refs/heads/main"
+def _mended(value: str) -> str:
+    words = value.removeprefix("https://").removeprefix("repo:").removeprefix("github.com/")
+    name = words.partition(":")[0].removesuffix(".git")
+    owner, _, repository = name.partition("/")
+    return f"repo:{owner or 'acme'}/{repository.partition('/')[0] or 'shop'}:ref:refs/heads/main"
 
 
 def _examples(strangers: tuple[str, ...], texts: tuple[str, ...]) -> Iterator[str]:
-    uuid = "9b2d4c6e-1f0e-4d56-9a4e-2b1c7e9f0a11"
     yield from (text.replace("evil", "acme") for text in strangers)
-    yield from (text.replace("<uuid>", uuid) for text in texts[:1])
+    yield from (text.replace("<uuid>", _UUID) for text in texts[:1])
 
 
-def _next_run(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+def _next_run(case: Case) -> Iterator[Suspect]:
     """The same job a second time."""
-    condition = _condition(subject, finding, index)
-    for caller, issuer in _federated(subject, index) if condition else ():
-        for value in condition.values if condition else ():
-            head, colon, last = value.raw.rpartition(":step:")
-            if colon:
-                start, commit, _ = head.rpartition(":commit:")
-                yield _of(caller, {f"{issuer}:sub": (f"{start}{commit}0a1b2c3d{colon}{last}",)}, "the next run")
-            elif value.raw.startswith("{"):
-                start = value.raw.rpartition(":")[0]
-                text = f"{start}:{{9b2d4c6e-1f0e-4d56-9a4e-2b1c7e9f0a11}}"
-                yield _of(caller, {f"{issuer}:sub": (text,)}, "the next run")
+    for (caller, issuer), value in product(case.with_token, case.values):
+        head, colon, last = value.rpartition(":step:")
+        if colon:
+            start, commit, _ = head.rpartition(":commit:")
+            yield _of(caller, {f"{issuer}:sub": (f"{start}{commit}0a1b2c3d{colon}{last}",)}, "the next run")
+        elif value.startswith("{"):
+            text = f"{value.rpartition(':')[0]}:{{{_UUID}}}"
+            yield _of(caller, {f"{issuer}:sub": (text,)}, "the next run")
 
 
-def _role_in_pattern(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+def _role_in_pattern(case: Case) -> Iterator[Suspect]:
     """The role or user that a wildcard, or a session's ARN, was written for."""
-    statement = subject.statements[index] if index < len(subject.statements) else None
-    condition = _condition(subject, finding, index)
-    texts = [value.raw for value in condition.values] if condition else _principals(statement)
+    texts = case.values if case.condition else [text for _, text in case.named]
     for text in texts:
         filled = text.replace("*", "x").replace("?", "x")
         arn = parse_arn(filled)
         meant = str(arn._replace(account=FOREIGN)) if arn and arn.account == "x" else filled
-        for caller in callers.of("AWS", meant, subject.role_account):
-            if not is_account(text):
-                yield _of(caller)
-    account = subject.role_account or FOREIGN
+        if not is_account(text):
+            yield from map(_of, callers.of("AWS", meant, case.subject.role_account))
     if any(text.endswith(":root") for text in texts):
-        yield _of(callers.role(account, SOMEBODY, account))
+        yield _of(case.somebody)
 
 
-def _principals(statement: Statement | None) -> list[str]:
-    return [text for _, text in statement.principals.entries] if statement and statement.principals else []
-
-
-def _recreated(subject: Subject, _finding: Finding, _index: int) -> Iterator[Suspect]:
-    caller = callers.role(subject.role_account or FOREIGN, "recreated", "")
+def _recreated(case: Case) -> Iterator[Suspect]:
+    caller = callers.role(case.account, "recreated", "")
     yield _of(caller, who="a role that is made again under the old name")
 
 
-def _own_action(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller in _callers(subject, index):
+def _own_action(case: Case) -> Iterator[Suspect]:
+    for caller in case.callers:
         yield _of(caller, who=f"{_named(caller)}, by {caller.action},")
 
 
-def _more_actions(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
-    for caller in _callers(subject, index):
-        if finding.message.startswith(caller.principal.value):
-            for action in ("sts:TagSession", "sts:SetSourceIdentity"):
-                if action in finding.message:
-                    yield _of(caller, who=f"{caller.principal.value}, which calls {action},", action=action)
+def _more_actions(case: Case) -> Iterator[Suspect]:
+    for caller, action in product(case.callers, ("sts:TagSession", "sts:SetSourceIdentity")):
+        service = caller.principal.value
+        if case.finding.message.startswith(service) and action in case.finding.message:
+            yield _of(caller, who=f"{service}, which calls {action},", action=action)
 
 
-def _with_arn(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
-    account = subject.role_account or FOREIGN
-    for text in _principals(subject.statements[index]):
+def _with_arn(case: Case) -> Iterator[Suspect]:
+    for _, text in case.named:
         if ":" not in text:
-            yield _of(callers.federated(f"arn:aws:iam::{account}:oidc-provider/{text}"))
+            yield _of(callers.federated(OIDC.arn(case.account, text)))
 
 
-def _other_path(subject: Subject, finding: Finding, _index: int) -> Iterator[Suspect]:
+def _other_path(case: Case) -> Iterator[Suspect]:
     """The principal that exists under another path, or in other letters."""
-    text = finding.fix.removeprefix("write ")
-    kind = "Federated" if finding.rule == "unknown-provider" else "AWS"
-    yield from (_of(caller) for caller in callers.of(kind, text, subject.role_account) if text.startswith("arn:"))
+    text = case.finding.fix.removeprefix("write ")
+    kind = "Federated" if case.finding.rule == "unknown-provider" else "AWS"
+    yield from map(_of, callers.of(kind, text, case.subject.role_account) if text.startswith("arn:") else ())
 
 
-def _for_you(subject: Subject, _finding: Finding, _index: int) -> Iterator[Suspect]:
+def _for_you(case: Case) -> Iterator[Suspect]:
     """A call that an AWS service makes on somebody's behalf, from its own address."""
-    account = subject.role_account or FOREIGN
-    caller = callers.role(account, SOMEBODY, account)
-    caller = replace(caller, context={**caller.context, "aws:viaawsservice": ("true",)})
+    caller = replace(case.somebody, context={**case.somebody.context, "aws:viaawsservice": ("true",)})
     keys = {"aws:sourceip": ("198.51.100.99",)}
     yield _of(caller, keys, f"{_named(caller)}, for whom an AWS service calls from its own address,")
 

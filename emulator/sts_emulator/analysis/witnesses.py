@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.analysis.search import BASE, Search, request
-from sts_emulator.analysis.strangers import KEPT_OUT, LET_IN, Suspect
+from sts_emulator.analysis.strangers import KEPT_OUT, LET_IN, Case, Suspect
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
@@ -105,17 +105,16 @@ class Witnesses:
 
     def of(self, finding: Finding) -> Witness | None:
         """The witness of a finding; None where it concerns nobody, or nobody of whom the engine confirms it."""
-        index = _INDEX.match(finding.path)
+        place = _INDEX.match(finding.path)
+        index = int(place[1]) if place else 0
         try:
             subject = Subject(self._document, self._kind, self._account)
         except MalformedPolicy as refused:
             return Witness("is refused", f"{refused.code}: {refused.message}", {})
         for outcome, suspects in (("gets in", LET_IN), ("is kept out", KEPT_OUT)):
             suspected = suspects.get(finding.rule)
-            for suspect in (
-                islice(suspected(subject, finding, int(index[1]) if index else 0), MOST) if suspected else ()
-            ):
-                context = self._shown(suspect, int(index[1]) if index else 0, allowed=outcome == "gets in")
+            for suspect in islice(suspected(Case(subject, finding, index)), MOST) if suspected else ():
+                context = self._shown(suspect, index, allowed=outcome == "gets in")
                 if context is not None:
                     return self._witness(outcome, suspect, context)  # type: ignore[arg-type]  # one of the two above
         return self._refusal() if finding.severity == "error" else None
