@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from itertools import islice
 from typing import Any, Final
@@ -13,6 +13,7 @@ from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, load
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.deciding.operators import operator
 from sts_emulator.policy.deciding.typed_values import read_network
+from sts_emulator.policy.explaining.condition_edits import Change, dropped, renamed, revalued
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
@@ -54,15 +55,15 @@ def _with(source: JsonObject, index: int, changed: Statement | None) -> str:
     return json.dumps(edited, separators=(",", ":"), ensure_ascii=False)
 
 
-Change = tuple[str, str, Statement | None]
+Weakening = tuple[str, str, Statement | None]
 """Where below the statement, what was done, and the statement afterwards (None: without it)."""
 
 
-def _of_allow(statement: Statement) -> Iterator[Change]:
+def _of_allow(statement: Statement) -> Iterator[Weakening]:
     for name, block in statement.get("Condition", {}).items():
         for key, values in block.items():
             path = f".Condition.{name}.{key}"
-            yield path, f"drop the condition {name} on {key}", _edited(statement, _drop(name, key))
+            yield path, f"drop the condition {name} on {key}", _edited(statement, dropped(name, key))
             yield from _loosened(statement, path, name, key)
             for value in texts(values):
                 yield from _widened_value(statement, path, (name, key), value)
@@ -70,14 +71,14 @@ def _of_allow(statement: Statement) -> Iterator[Change]:
     yield from _widened_resources(statement)
 
 
-def _of_deny(statement: Statement) -> Iterator[Change]:
+def _of_deny(statement: Statement) -> Iterator[Weakening]:
     yield "", "remove the Deny", None
     for name, block in statement.get("Condition", {}).items():
         for key, values in block.items():
             path = f".Condition.{name}.{key}"
             if "IfExists" in name:
                 plain = name.replace("IfExists", "")
-                yield path, f"test {key} with {plain} instead of {name}", _edited(statement, _rename(name, key, plain))
+                yield path, f"test {key} with {plain} instead of {name}", _edited(statement, renamed(name, key, plain))
             listed = texts(values)
             if len(listed) > 1 and not operator(name).negated:
                 for value in listed:
@@ -89,17 +90,17 @@ def _of_deny(statement: Statement) -> Iterator[Change]:
             yield f".{element}", f"no longer deny {value}", {**statement, element: kept}
 
 
-def _loosened(statement: Statement, path: str, name: str, key: str) -> Iterator[Change]:
+def _loosened(statement: Statement, path: str, name: str, key: str) -> Iterator[Weakening]:
     op = operator(name)
     if op.quantifier == "ForAnyValue":
         other = name.replace("ForAnyValue", "ForAllValues")
-        yield path, f"test {key} with {other} instead of {name}", _edited(statement, _rename(name, key, other))
+        yield path, f"test {key} with {other} instead of {name}", _edited(statement, renamed(name, key, other))
     elif not op.if_exists and not op.negated and op.family not in ("null", "unknown") and op.quantifier is None:
         other = f"{name}IfExists"
-        yield path, f"test {key} with {other} instead of {name}", _edited(statement, _rename(name, key, other))
+        yield path, f"test {key} with {other} instead of {name}", _edited(statement, renamed(name, key, other))
 
 
-def _widened_value(statement: Statement, path: str, place: tuple[str, str], value: str) -> Iterator[Change]:
+def _widened_value(statement: Statement, path: str, place: tuple[str, str], value: str) -> Iterator[Weakening]:
     name, key = place
     op = operator(name)
     if op.negated:
@@ -114,14 +115,9 @@ def _widened_value(statement: Statement, path: str, place: tuple[str, str], valu
         return
     like = name.replace("StringEquals", "StringLike") if op.family == "string" else name
     for wider in wider_patterns(value) if op.family != "arn" else _wider_arns(value):
-
-        def change(edited: Statement, wider: str = wider) -> None:
-            _swap(name, key, value, wider)(edited)
-            _rename(name, key, like)(edited)
-
-        told = f"widen {key} `{value}` to `{wider}`"
         if like == name or key not in statement["Condition"].get(like, {}):
-            yield path, told, _edited(statement, change)
+            edited = _edited(statement, _swap(name, key, value, wider), renamed(name, key, like))
+            yield path, f"widen {key} `{value}` to `{wider}`", edited
 
 
 def wider_patterns(value: str) -> list[str]:
@@ -156,7 +152,7 @@ def _wider_network(value: str) -> str:
     return f"{address}/{length - _BITS}" if length >= _BITS else ""
 
 
-def _widened_principals(statement: Statement) -> Iterator[Change]:
+def _widened_principals(statement: Statement) -> Iterator[Weakening]:
     principal = statement.get("Principal")
     if not isinstance(principal, dict):
         return
@@ -177,7 +173,7 @@ def _wider_principal(text: str) -> str:
     return f"arn:{arn.partition}:iam::{arn.account}:root" if arn else ""
 
 
-def _widened_resources(statement: Statement) -> Iterator[Change]:
+def _widened_resources(statement: Statement) -> Iterator[Weakening]:
     listed = texts(statement.get("Resource", []))
     for value in listed:
         if value != "*":
@@ -185,45 +181,18 @@ def _widened_resources(statement: Statement) -> Iterator[Change]:
             yield ".Resource", f"widen the resource {value} to *", {**statement, "Resource": kept}
 
 
-# -- edits -----------------------------------------------------------------------------------------------------------
-
-Edit = Callable[[Statement], None]
-
-
-def _edited(statement: Statement, change: Edit) -> Statement:
+def _edited(statement: Statement, *changes: Change) -> Statement:
     copy = deepcopy(statement)
-    change(copy)
+    for change in changes:
+        change(copy)
     conditions = {name: block for name, block in copy.get("Condition", {}).items() if block}
     copy.pop("Condition", None)
     return {**copy, "Condition": conditions} if conditions else copy
 
 
-def _drop(name: str, key: str) -> Edit:
-    def change(statement: Statement) -> None:
-        del statement["Condition"][name][key]
-
-    return change
+def _without(name: str, key: str, value: str) -> Change:
+    return revalued(name, key, lambda values: [text for text in values if text != value])
 
 
-def _rename(name: str, key: str, other: str) -> Edit:
-    def change(statement: Statement) -> None:
-        if name != other:
-            statement["Condition"].setdefault(other, {})[key] = statement["Condition"][name].pop(key)
-
-    return change
-
-
-def _without(name: str, key: str, value: str) -> Edit:
-    def change(statement: Statement) -> None:
-        block = statement["Condition"][name]
-        block[key] = [text for text in texts(block[key]) if text != value]
-
-    return change
-
-
-def _swap(name: str, key: str, value: str, other: str) -> Edit:
-    def change(statement: Statement) -> None:
-        block = statement["Condition"][name]
-        block[key] = [other if text == value else text for text in texts(block[key])]
-
-    return change
+def _swap(name: str, key: str, value: str, other: str) -> Change:
+    return revalued(name, key, lambda values: [other if text == value else text for text in values])

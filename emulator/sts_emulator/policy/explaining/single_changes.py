@@ -12,6 +12,7 @@ from sts_emulator.policy.deciding import engine
 from sts_emulator.policy.deciding.document import as_list, parse
 from sts_emulator.policy.deciding.operators import OPERATORS
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES
+from sts_emulator.policy.explaining.condition_edits import Change, dropped, renamed, revalued
 from sts_emulator.policy.explaining.sample_values import completing, falsifying, satisfying
 from sts_emulator.policy.federated import kind_of_type
 from sts_emulator.policy.json_types import Json
@@ -133,15 +134,9 @@ def lift_deny(place: Place, trace: StatementTrace, request: Request, *, prefer_r
             values = falsifying(condition, request)
             if values is not None:
                 return set_key(condition.condition.key, condition.requested, values)
+    words, silence = f"remove {place.words}, which denies", _in_statement(place, _silence)
     return Edit(
-        "policy",
-        place.path,
-        f"remove {place.words}, which denies",
-        trace.statement.source,
-        None,
-        6,
-        _in_statement(place, _silence),
-        "everybody else whom it keeps out",
+        "policy", place.path, words, trace.statement.source, None, 6, silence, "everybody else whom it keeps out"
     )
 
 
@@ -197,8 +192,15 @@ def _add_to_list(place: Place, element: str, text: str, *, cost: int) -> Edit:
         listed = as_list(statement[element]) if element in statement else []
         statement[element] = [*listed, text]
 
-    words = f"in {place.words}, add the {element.lower()} {text}"
-    return Edit("policy", f"{place.path}.{element}", words, None, text, cost, _in_statement(place, change))
+    return _edit(place, f".{element}", f"add the {element.lower()} {text}", change, None, text, cost)
+
+
+def _edit(
+    place: Place, below: str, words: str, change: Change, before: Any, after: Any, cost: int, admits: str = ""
+) -> Edit:
+    """An edit of a statement: what stands `below` it, in words without the statement's name."""
+    path, told = f"{place.path}{below}", f"in {place.words}, {words}"
+    return Edit("policy", path, told, before, after, cost, _in_statement(place, change), admits)
 
 
 def principal_entry(caller: Principal) -> tuple[str, str]:
@@ -249,16 +251,8 @@ def _mend_principal(place: Place, trace: StatementTrace, caller: Principal) -> E
         statement["Principal"] = {**element, kind: [*kept, text]}
 
     words = f"correct the principal {wrong} to {text}" if wrong else f"name the principal {text}"
-    return Edit(
-        "policy",
-        f"{place.path}.Principal.{kind}",
-        f"in {place.words}, {words}",
-        wrong or None,
-        text,
-        1 if wrong else 3,
-        _in_statement(place, change),
-        "" if wrong or trace.conditions else _others_named(caller),
-    )
+    admits = "" if wrong or trace.conditions else _others_named(caller)
+    return _edit(place, f".Principal.{kind}", words, change, wrong or None, text, 1 if wrong else 3, admits)
 
 
 def _mend_condition(  # noqa: PLR0911 # one per reason
@@ -279,15 +273,10 @@ def _mend_condition(  # noqa: PLR0911 # one per reason
     if code == "multivalued_without_set_operator":
         return _rename_operator(place, trace, f"ForAnyValue:{op.text}")
     if code == "variable_literal_old_version":
-        return Edit(
-            "policy",
-            place.path.rpartition(".")[0] + ".Version",
-            f'give the {place.policy_words} "Version": "{LANGUAGE_WITH_VARIABLES}", so that variables work',
-            document.version,
-            LANGUAGE_WITH_VARIABLES,
-            1,
-            _in_document(place, lambda source: source.update(Version=LANGUAGE_WITH_VARIABLES)),
-        )
+        path, newest = f"{place.path.rpartition('.')[0]}.Version", LANGUAGE_WITH_VARIABLES
+        words = f'give the {place.policy_words} "Version": "{newest}", so that variables work'
+        change = _in_document(place, lambda source: source.update(Version=newest))
+        return Edit("policy", path, words, document.version, newest, 1, change)
     if code == "negated_value_matched":
         return _drop_value(place, trace)
     if code == "type_error":
@@ -298,41 +287,18 @@ def _mend_condition(  # noqa: PLR0911 # one per reason
 
 
 def _rename_key(place: Place, trace: ConditionTrace, key: str) -> Edit:
-    condition = trace.condition
+    name, old = trace.condition.operator.text, trace.condition.key
 
     def change(statement: dict[str, Any]) -> None:
-        block = statement["Condition"][condition.operator.text]
-        values = block.pop(condition.key)
-        block[key] = [*as_list(block.get(key, [])), *as_list(values)]
+        block = statement["Condition"][name]
+        block[key] = [*as_list(block.get(key, [])), *as_list(block.pop(old))]
 
-    return Edit(
-        "policy",
-        f"{place.path}.Condition.{condition.operator.text}",
-        f"in {place.words}, test {key} instead of {condition.key}",
-        condition.key,
-        key,
-        1,
-        _in_statement(place, change),
-    )
+    return _edit(place, f".Condition.{name}", f"test {key} instead of {old}", change, old, key, 1)
 
 
 def _rename_operator(place: Place, trace: ConditionTrace, name: str) -> Edit:
-    condition = trace.condition
-
-    def change(statement: dict[str, Any]) -> None:
-        values = statement["Condition"][condition.operator.text].pop(condition.key)
-        block = statement["Condition"].setdefault(name, {})
-        block[condition.key] = values
-
-    return Edit(
-        "policy",
-        f"{place.path}.Condition",
-        f"in {place.words}, test {condition.key} with {name} instead of {condition.operator.text}",
-        condition.operator.text,
-        name,
-        1,
-        _in_statement(place, change),
-    )
+    old, key = trace.condition.operator.text, trace.condition.key
+    return _edit(place, ".Condition", f"test {key} with {name} instead of {old}", renamed(old, key, name), old, name, 1)
 
 
 def _closest_operator(text: str) -> str:
@@ -341,57 +307,33 @@ def _closest_operator(text: str) -> str:
 
 
 def _add_value(place: Place, trace: ConditionTrace, *, misspelt: bool) -> Edit:
-    condition = trace.condition
+    name, key = trace.condition.operator.text, trace.condition.key
     listed = {value.raw for value in trace.values}
     added = [value for value in trace.requested if value not in listed]
-
-    def change(statement: dict[str, Any]) -> None:
-        block = statement["Condition"][condition.operator.text]
-        block[condition.key] = [*as_list(block[condition.key]), *added]
-
-    told = ", ".join(f"`{value}`" for value in added)
-    return Edit(
-        "policy",
-        f"{place.path}.Condition.{condition.operator.text}.{condition.key}",
-        f"in {place.words}, let {condition.key} also be {told}",
-        None,
-        added,
-        2 if misspelt else 4,
-        _in_statement(place, change),
-    )
+    words = f"let {key} also be {', '.join(f'`{value}`' for value in added)}"
+    change = revalued(name, key, lambda values: [*values, *added])
+    return _edit(place, f".Condition.{name}.{key}", words, change, None, added, 2 if misspelt else 4)
 
 
 def _drop_value(place: Place, trace: ConditionTrace) -> Edit:
-    condition = trace.condition
-    matching = {value.raw for value in trace.values if value.match}
-
-    def change(statement: dict[str, Any]) -> None:
-        block = statement["Condition"][condition.operator.text]
-        kept = [value for value in as_list(block[condition.key]) if str(value) not in matching]
-        block.update({condition.key: kept}) if kept else block.pop(condition.key)
-
-    told = ", ".join(f"`{value}`" for value in sorted(matching))
-    path = f"{place.path}.Condition.{condition.operator.text}.{condition.key}"
-    words = f"in {place.words}, no longer exclude {told} for {condition.key}"
-    admits = f"everybody else whose {condition.key} is one of these"
-    return Edit("policy", path, words, sorted(matching), None, 4, _in_statement(place, change), admits)
+    name, key = trace.condition.operator.text, trace.condition.key
+    matching = sorted({value.raw for value in trace.values if value.match})
+    words = f"no longer exclude {', '.join(f'`{value}`' for value in matching)} for {key}"
+    admits = f"everybody else whose {key} is one of these"
+    change = revalued(name, key, lambda values: [value for value in values if value not in matching])
+    return _edit(place, f".Condition.{name}.{key}", words, change, matching, None, 4, admits)
 
 
 def _drop_condition(place: Place, trace: ConditionTrace, statement: Statement) -> Edit:
-    condition = trace.condition
-
-    def change(statement: dict[str, Any]) -> None:
-        statement["Condition"][condition.operator.text].pop(condition.key)
-
-    path = f"{place.path}.Condition.{condition.operator.text}.{condition.key}"
-    words = f"in {place.words}, drop the condition {condition.operator.text} on {condition.key}"
+    name, key = trace.condition.operator.text, trace.condition.key
     listed = [value.raw for value in trace.values]
     rest = ", if the other conditions hold" if len(statement.conditions) > 1 else ""
-    admits = f"everybody whom the statement names, whatever their {condition.key}{rest}"
-    return Edit("policy", path, words, listed, None, 5, _in_statement(place, change), admits)
+    admits = f"everybody whom the statement names, whatever their {key}{rest}"
+    words = f"drop the condition {name} on {key}"
+    return _edit(place, f".Condition.{name}.{key}", words, dropped(name, key), listed, None, 5, admits)
 
 
-def _in_statement(place: Place, change: Callable[[dict[str, Any]], None]) -> Callable[[State], State]:
+def _in_statement(place: Place, change: Change) -> Callable[[State], State]:
     def change_document(source: dict[str, Json]) -> None:
         statements = as_list(source["Statement"])
         change(statements[place.statement])
@@ -400,52 +342,21 @@ def _in_statement(place: Place, change: Callable[[dict[str, Any]], None]) -> Cal
     return _in_document(place, change_document)
 
 
-def _in_document(place: Place, change: Callable[[dict[str, Any]], None]) -> Callable[[State], State]:
+def _in_document(place: Place, change: Change) -> Callable[[State], State]:
     """Apply a change to a copy of the document, or to an empty one where the layer has none."""
+    member = {"scp": "scps", "rcp": "rcps"}.get(place.layer, place.layer)
 
     def apply(state: State) -> State:
-        documents = _documents(state.policies, place)
-        exists = place.policy < len(documents)
-        source: dict[str, Any] = {"Version": LANGUAGE_WITH_VARIABLES, "Statement": []}
-        if exists:
-            source = deepcopy(dict(documents[place.policy].source))
+        held = getattr(state.policies, member)
+        listed = held[place.level] if member != place.layer else held
+        documents = list(listed) if isinstance(listed, tuple) else [] if listed is None else [listed]
+        empty = {"Version": LANGUAGE_WITH_VARIABLES, "Statement": []}
+        source = deepcopy(dict(documents[place.policy].source)) if place.policy < len(documents) else empty
         change(source)
-        edited = parse(json.dumps(source))
-        kept = list(documents)
-        kept[place.policy : place.policy + 1] = [edited]
-        return State(state.request, _with_documents(state.policies, place, tuple(kept)))
+        documents[place.policy : place.policy + 1] = [parse(json.dumps(source))]
+        after: Any = documents[0] if place.layer in ("trust", "boundary") else tuple(documents)
+        if member != place.layer:
+            after = (*held[: place.level], after, *held[place.level + 1 :])
+        return State(state.request, replace(state.policies, **{member: after}))
 
     return apply
-
-
-def _documents(policies: PolicySet, place: Place) -> tuple[Document, ...]:
-    single = {"trust": policies.trust, "boundary": policies.boundary}
-    if place.layer in single:
-        document = single[place.layer]
-        return () if document is None else (document,)
-    if place.layer in ("scp", "rcp"):
-        levels = policies.scps if place.layer == "scp" else policies.rcps
-        return levels[place.level]
-    return policies.identity if place.layer == "identity" else policies.session or ()
-
-
-def _with_documents(policies: PolicySet, place: Place, documents: tuple[Document, ...]) -> PolicySet:
-    match place.layer:
-        case "trust":
-            return replace(policies, trust=documents[0])
-        case "boundary":
-            return replace(policies, boundary=documents[0])
-        case "scp":
-            return replace(policies, scps=_with_level(policies.scps, place.level, documents))
-        case "rcp":
-            return replace(policies, rcps=_with_level(policies.rcps, place.level, documents))
-        case "session":
-            return replace(policies, session=documents)
-        case _:
-            return replace(policies, identity=documents)
-
-
-def _with_level(
-    levels: tuple[tuple[Document, ...], ...], level: int, documents: tuple[Document, ...]
-) -> tuple[tuple[Document, ...], ...]:
-    return tuple(documents if number == level else kept for number, kept in enumerate(levels))
