@@ -111,20 +111,27 @@ class Hands:
         """The world's time."""
         return str(self.control("GET")["time"])
 
+    def old_sessions_denied(self) -> dict[str, object]:
+        """The statement that ends all sessions that were made before now."""
+        old = {"DateLessThan": {"aws:TokenIssueTime": self.now()}}
+        return {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": old}
+
     def put_user_policy(self, user: str, name: str, *statements: Mapping[str, object]) -> None:
         """Write a policy of a user."""
-        text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-        self.client("iam").put_user_policy(UserName=user, PolicyName=name, PolicyDocument=text)
+        self.client("iam").put_user_policy(UserName=user, PolicyName=name, PolicyDocument=policy(*statements))
 
     def put_role_policy(self, role: str, name: str, *statements: Mapping[str, object]) -> None:
         """Write a policy of a role."""
-        text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-        self.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=text)
+        self.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy(*statements))
 
     def trust(self, role: str, *statements: Mapping[str, object]) -> None:
         """Write the trust policy of a role."""
-        text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-        self.client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=text)
+        self.client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=policy(*statements))
+
+
+def policy(*statements: Mapping[str, object]) -> str:
+    """The text of a policy."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 @cache

@@ -300,12 +300,11 @@ def untrue(server: Server, world: World, name: str, endpoint: str, *, solved: bo
     """What hints say of the world, as it is at the start or when it is solved, and is not so."""
     progress = _begun(world, name)
     seen = Seen(server, world, _values(world, progress, endpoint))
-    functions = vars(shelf.module(name))
     told: list[str] = []
     for number, hint in enumerate(shelf.lab(name, seen.values).hints, 1):
         outcomes = seen.outcomes(hint.solved if solved else hint.start)
         told += [f"hint {number}: {tried.expectation.title}: {tried.mismatch}" for tried in outcomes if tried.mismatch]
-        claims = {} if solved else {claim: _wrong(functions[_function(claim)], seen) for claim in hint.so}
+        claims = {} if solved else {claim: _wrong(shelf.function(name, claim), seen) for claim in hint.so}
         told += [f"hint {number}: {claim}: {wrong}" for claim, wrong in claims.items() if wrong]
     return told
 
@@ -324,24 +323,19 @@ def look(server: Server, world: World, name: str, endpoint: str) -> Seen:
 def check(server: Server, world: World, name: str, endpoint: str, seen: Seen | None = None) -> list[dict[str, Any]]:
     """Each check of a lab: whether it is passed now, and if not, what is wrong. Raises LabError."""
     seen = seen or look(server, world, name, endpoint)
-    functions = vars(shelf.module(name))
     results = []
     for check_name, title in shelf.lab(name, shelf.UNFILLED).checks.items():
-        wrong = _wrong(functions[_function(check_name)], seen)
+        wrong = _wrong(shelf.function(name, check_name), seen)
         shown = shelf.filled(title, seen.values)
         results.append({"name": check_name, "title": shown, "is_passed": not wrong, "wrong": wrong})
     _note(world, name, results)
     return results
 
 
-def _function(name: str) -> str:
-    return name.replace("-", "_")
-
-
 def _wrong(function: Any, seen: Seen) -> str:
-    """What a check finds wrong; where it cannot be asked, as something that it is about is gone, that."""
+    """What a check finds wrong first; where it cannot be asked, as something that it is about is gone, that."""
     try:
-        return str(function(seen))
+        return next(function(seen), "")
     except ScenarioError as gone:
         return "Something that this check needs is gone: " + "; ".join(problem.message for problem in gone.problems)
 

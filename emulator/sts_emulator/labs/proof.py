@@ -50,8 +50,7 @@ def solve(learner: Learner, lab: str, tell: object = lambda _: None) -> None:
 def _walk(hands: Hands, lab: str, read: Lab, *, instead: str = "", way: str = "", tell: Any = lambda _: None) -> None:
     for name, step in read.steps.items():
         tell(step)
-        function = vars(shelf.module(lab)).get((way if name == instead else name).replace("-", "_"))
-        if function is not None:
+        if function := shelf.function(lab, way if name == instead else name):
             function(hands)
 
 
@@ -76,10 +75,10 @@ def faults(learner: Learner, name: str) -> Iterator[str]:
 
 def _unwritten(name: str) -> Iterator[str]:
     """Functions that are named and missing, and placeholders that nothing fills."""
-    lab, functions = shelf.lab(name), vars(shelf.module(name))
+    lab = shelf.lab(name)
     steps = [step for step, there in lab.steps.items() if there.commands or there.solution]
     for wanted in (*lab.checks, *lab.wrong, *steps, *(claim for hint in lab.hints for claim in hint.so)):
-        if wanted.replace("-", "_") not in functions:
+        if shelf.function(name, wanted) is None:
             yield f"{lab.module}.py has no function `{wanted.replace('-', '_')}`"
     texts = [lab.story, lab.learned, *(hint.text for hint in lab.hints), *lab.environment.values(), *lab.buckets]
     for step in lab.steps.values():
@@ -95,8 +94,7 @@ def _solved(learner: Learner, hands: Hands, name: str, read: Lab) -> Iterator[st
     for step_name, step in read.steps.items():
         if step.predict is not None:
             learner.predict(name, step_name, step.predict.answer, step.predict.layer or "")
-        function = vars(shelf.module(name)).get(step_name.replace("-", "_"))
-        if function is not None:
+        if function := shelf.function(name, step_name):
             function(hands)
         if step.predict is not None:
             told = next(told for told in learner.read(name)["steps"] if told["name"] == step_name)["prediction"]

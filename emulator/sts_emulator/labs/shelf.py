@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from sts_emulator.core.spelling import meant
 from sts_emulator.labs.lab import Lab
@@ -66,8 +66,13 @@ def scenario(name: str, values: Mapping[str, str]) -> str:
 
 
 def module(name: str) -> ModuleType:
-    """The functions that a lab's texts name: of steps, checks and wrong ways, `-` being `_` there."""
+    """Where the functions are that a lab's texts name; `-` is `_` there."""
     return import_module(f"sts_emulator.labs.exercises.{_folder(name).name}.{lab(name).module}")
+
+
+def function(lab_name: str, name: str) -> Callable[[Any], Any] | None:
+    """The function of a step, check, wrong way or claim; None where there is none."""
+    return getattr(module(lab_name), name.replace("-", "_"), None)
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sts_emulator.accounts import documents
 from sts_emulator.core import clock
 from sts_emulator.labs.hands import Hands
@@ -42,9 +44,7 @@ def again(hands: Hands) -> None:
 
 def end(hands: Hands) -> None:
     hands.advance(60)
-    old = {"DateLessThan": {"aws:TokenIssueTime": hands.now()}}
-    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": old}
-    hands.put_user_policy("dana", "end-old-sessions", deny)
+    hands.put_user_policy("dana", "end-old-sessions", hands.old_sessions_denied())
 
 
 def last(hands: Hands) -> None:
@@ -83,40 +83,36 @@ def deny_everything(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def leaked_key_is_off(seen: Seen) -> str:
+def leaked_key_is_off(seen: Seen) -> Iterator[str]:
     key = seen.world.get(documents.ACCESS_KEY, LEAKED)
     if key is not None and key["status"] == "Active":
-        return f"The key {LEAKED} is still Active: whoever has it can still use it."
-    return ""
+        yield f"The key {LEAKED} is still Active: whoever has it can still use it."
 
 
-def dana_goes_on(seen: Seen) -> str:
+def dana_goes_on(seen: Seen) -> Iterator[str]:
     keys = [key for key in seen.world.page(documents.ACCESS_KEY) if key["user"] == "dana"]
     active = [key["id"] for key in keys if key["status"] == "Active"]
     if not active:
-        return "Dana has no access key that works: her program has stopped."
+        yield "Dana has no access key that works: her program has stopped."
     if not _may_read(seen, "reports", "today.csv"):
-        return "Dana's policies do not let her read the reports any more: her program has stopped."
+        yield "Dana's policies do not let her read the reports any more: her program has stopped."
     if active == [LEAKED]:
-        return "Dana's only key is the one that leaked: switch it off, and her program stops. Make her a new one."
-    return ""
+        yield "Dana's only key is the one that leaked: switch it off, and her program stops. Make her a new one."
 
 
-def only_the_reports(seen: Seen) -> str:
+def only_the_reports(seen: Seen) -> Iterator[str]:
     if _may_read(seen, "payroll", "salaries.csv"):
-        return "Dana's policies still let her read the salaries. Her program needs the reports only."
+        yield "Dana's policies still let her read the salaries. Her program needs the reports only."
     if _may(seen, "s3:DeleteObject", "reports", "today.csv"):
-        return "Dana's policies still let her delete reports. Her program only reads them."
-    return ""
+        yield "Dana's policies still let her delete reports. Her program only reads them."
 
 
-def old_sessions_are_over(seen: Seen) -> str:
+def old_sessions_are_over(seen: Seen) -> Iterator[str]:
     made = seen.last({"eventName": "GetSessionToken", "userIdentity.accessKeyId": LEAKED})
     if made is None or not made.is_allowed:
-        return "The thief has not made a session yet: do the step `wait` first."
-    if _may_read(seen, "reports", "today.csv", issued=clock.iso(made.at)):
-        return "The session that the thief made with the leaked key is still good, and can read the reports."
-    return ""
+        yield "The thief has not made a session yet: do the step `wait` first."
+    elif _may_read(seen, "reports", "today.csv", issued=clock.iso(made.at)):
+        yield "The session that the thief made with the leaked key is still good, and can read the reports."
 
 
 def _may_read(seen: Seen, bucket: str, key: str, issued: str = "") -> bool:

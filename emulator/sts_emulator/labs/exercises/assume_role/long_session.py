@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sts_emulator.accounts import documents
@@ -41,9 +42,7 @@ def still(hands: Hands) -> None:
 
 def revoke(hands: Hands) -> None:
     hands.advance(60)
-    old = {"DateLessThan": {"aws:TokenIssueTime": hands.now()}}
-    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": old}
-    hands.put_role_policy("emergency", "revoke-older-sessions", deny)
+    hands.put_role_policy("emergency", "revoke-older-sessions", hands.old_sessions_denied())
 
 
 def last(hands: Hands) -> None:
@@ -87,47 +86,40 @@ def no_mfa(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def igor_is_out(seen: Seen) -> str:
+def igor_is_out(seen: Seen) -> Iterator[str]:
     if _gets_it(seen, "igor") or _gets_it(seen, "igor", mfa="true"):
-        return "Igor still gets the role `emergency`."
-    return ""
+        yield "Igor still gets the role `emergency`."
 
 
-def heidi_needs_mfa(seen: Seen) -> str:
+def heidi_needs_mfa(seen: Seen) -> Iterator[str]:
     if not _gets_it(seen, "heidi", mfa="true"):
-        return "Heidi does not get the role even with MFA: nobody is there at night."
+        yield "Heidi does not get the role even with MFA: nobody is there at night."
     if _gets_it(seen, "heidi"):
-        return "Heidi gets the role without MFA: whoever finds her access key gets it as well."
-    return ""
+        yield "Heidi gets the role without MFA: whoever finds her access key gets it as well."
 
 
-def an_hour_at_most(seen: Seen) -> str:
+def an_hour_at_most(seen: Seen) -> Iterator[str]:
     role = seen.world.get(documents.ROLE, f"{seen.values['account']}/emergency")
     if role is None:
-        return "The role `emergency` is gone: nobody can repair anything at night."
-    longest = role["max_duration"]
-    if longest > AN_HOUR:
-        return f"A session of the role may still last {longest // AN_HOUR} hours."
-    return ""
+        yield "The role `emergency` is gone: nobody can repair anything at night."
+    elif (longest := role["max_duration"]) > AN_HOUR:
+        yield f"A session of the role may still last {longest // AN_HOUR} hours."
 
 
-def old_session_is_over(seen: Seen) -> str:
+def old_session_is_over(seen: Seen) -> Iterator[str]:
     made = next(seen.find({"eventName": "AssumeRole", "userIdentity.arn": "*:user/heidi", "errorCode": ""}), None)
     if made is None:
-        return "Heidi has not assumed the role yet: do the step `night` first."
-    issued = clock.iso(made.at)
-    if _may_list(seen, issued):
-        return f"The session that was made at {issued} is still good: the thief can use it."
-    return ""
+        yield "Heidi has not assumed the role yet: do the step `night` first."
+    elif _may_list(seen, issued := clock.iso(made.at)):
+        yield f"The session that was made at {issued} is still good: the thief can use it."
 
 
-def heidi_goes_on(seen: Seen) -> str:
+def heidi_goes_on(seen: Seen) -> Iterator[str]:
     if not _may_list(seen):
-        return "A new session of the role may do nothing: Heidi cannot repair anything."
+        yield "A new session of the role may do nothing: Heidi cannot repair anything."
     made = list(seen.find({"eventName": "AssumeRole", "userIdentity.arn": "*:user/heidi", "errorCode": ""}))
     if not any(attempt.value("requestParameters.serialNumber") for attempt in made):
-        return "Heidi has not come back with her phone: do the step `next-night`."
-    return ""
+        yield "Heidi has not come back with her phone: do the step `next-night`."
 
 
 def _gets_it(seen: Seen, user: str, **more: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sts_emulator.accounts import documents
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
@@ -101,58 +103,52 @@ def any_main(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def site_has_its_door(seen: Seen) -> str:
+def site_has_its_door(seen: Seen) -> Iterator[str]:
     if not _came(seen, "*:assumed-role/Site/*"):
-        return "Nobody has been the site yet, as a container with the role Site: do the step `site`."
-    return ""
+        yield "Nobody has been the site yet, as a container with the role Site: do the step `site`."
 
 
-def pipeline_has_its_door(seen: Seen) -> str:
+def pipeline_has_its_door(seen: Seen) -> Iterator[str]:
     came = seen.find({"eventName": "AssumeRoleWithWebIdentity", "requestParameters.roleArn": "*:role/Deploy"})
     if not any(attempt.is_allowed for attempt in came):
-        return "The pipeline has not come with a token yet: do the step `pipeline`."
+        yield "The pipeline has not come with a token yet: do the step `pipeline`."
     if not _may_deploy(seen, "shop/site", "refs/heads/main"):
-        return "A token of the branch main does not become Deploy any more: nothing can be deployed."
-    return ""
+        yield "A token of the branch main does not become Deploy any more: nothing can be deployed."
 
 
-def reports_have_their_door(seen: Seen) -> str:
+def reports_have_their_door(seen: Seen) -> Iterator[str]:
     came = seen.find({"eventName": "AssumeRole", "requestParameters.roleArn": "*:role/Reports"})
     if not any(attempt.is_allowed for attempt in came):
-        return "The bookkeeper has not become Reports yet: do the step `reports`."
+        yield "The bookkeeper has not become Reports yet: do the step `reports`."
     bookkeeper, account = seen.values["bookkeeper"], seen.values["account"]
     caller = {"role": "Nightly", "account": bookkeeper, "session": "nightly"}
     if not seen.allows(assume=f"arn:aws:iam::{account}:role/Reports", caller=caller):
-        return "The bookkeeper's role does not become Reports any more."
-    return ""
+        yield "The bookkeeper's role does not become Reports any more."
 
 
-def fax_goes_on(seen: Seen) -> str:
+def fax_goes_on(seen: Seen) -> Iterator[str]:
     if not _active(seen, "fax"):
-        return "The fax has no key that works, and takes nothing else: it has stopped."
+        yield "The fax has no key that works, and takes nothing else: it has stopped."
     if not _came(seen, "*:user/fax"):
-        return "Nobody has been the fax yet: do the step `fax`."
-    return ""
+        yield "Nobody has been the fax yet: do the step `fax`."
 
 
-def no_needless_keys(seen: Seen) -> str:
+def no_needless_keys(seen: Seen) -> Iterator[str]:
     left = [user for user in NEEDLESS if _active(seen, user)]
     if left:
-        return f"These have a key that works, and do not need it any more: {', '.join(left)}."
+        yield f"These have a key that works, and do not need it any more: {', '.join(left)}."
     if len(_active(seen, "fax")) > 1:
-        return "The fax has two keys that work. It needs one."
-    return ""
+        yield "The fax has two keys that work. It needs one."
 
 
-def only_main(seen: Seen) -> str:
+def only_main(seen: Seen) -> Iterator[str]:
     for repo, ref in (
         ("shop/site", "refs/heads/trainee"),
         ("shop/site", "refs/tags/main"),
         ("mallory/site", "refs/heads/main"),
     ):
         if _may_deploy(seen, repo, ref):
-            return f"A job of {repo} at {ref} still becomes Deploy."
-    return ""
+            yield f"A job of {repo} at {ref} still becomes Deploy."
 
 
 def _came(seen: Seen, who: str) -> bool:

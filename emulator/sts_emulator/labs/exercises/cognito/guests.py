@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sts_emulator.accounts import documents
@@ -121,50 +122,44 @@ def forgotten_users(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def other_door_was_seen(seen: Seen) -> str:
+def other_door_was_seen(seen: Seen) -> Iterator[str]:
     taken = seen.find({"eventName": "AssumeRoleWithWebIdentity", "requestParameters.roleArn": "*:role/AppGuest"})
     if not any(attempt.is_allowed for attempt in taken):
-        return "No guest has come by the classic flow yet: do the step `classic` before you repair anything."
-    return ""
+        yield "No guest has come by the classic flow yet: do the step `classic` before you repair anything."
 
 
-def welcome(seen: Seen) -> str:
+def welcome(seen: Seen) -> Iterator[str]:
     if not _guest_may(seen, "s3:GetObject", "public/welcome.txt"):
-        return "A guest does not see the welcome page any more."
-    return ""
+        yield "A guest does not see the welcome page any more."
 
 
-def no_photos(seen: Seen) -> str:
+def no_photos(seen: Seen) -> Iterator[str]:
     if _guest_may(seen, "s3:GetObject", f"users/{SOMEBODY}/beach.txt"):
-        return "A guest can still read the photos of a user."
-    return ""
+        yield "A guest can still read the photos of a user."
 
 
-def nothing_else(seen: Seen) -> str:
+def nothing_else(seen: Seen) -> Iterator[str]:
     for action, key in (("s3:PutObject", "public/welcome.txt"), ("s3:DeleteObject", "public/welcome.txt")):
         if _guest_may(seen, action, key):
-            return f"A guest may still do {action} with the welcome page. Reading it is all that guests need."
+            yield f"A guest may still do {action} with the welcome page. Reading it is all that guests need."
     if seen.allows(may="iam:ListUsers on *", caller={"role": "AppGuest"}):
-        return "The role of the guests still allows more than reading: iam:ListUsers, for example."
-    return ""
+        yield "The role of the guests still allows more than reading: iam:ListUsers, for example."
 
 
-def classic_flow_is_off(seen: Seen) -> str:
+def classic_flow_is_off(seen: Seen) -> Iterator[str]:
     pool = next((pool for pool in seen.world.page(documents.IDENTITY_POOL) if pool["id"] == _pool(seen)), None)
     if pool is None:
-        return "The identity pool is gone, and with it the app."
+        yield "The identity pool is gone, and with it the app."
     trial = seen.trial(assume=_role(seen, "AppGuest"), with_={"cognito": {"guest": "true", "flow": "basic"}})
     if trial.error is None or trial.error.code != "InvalidParameterException":
-        return "The pool still gives out tokens for the classic flow."
-    return ""
+        yield "The pool still gives out tokens for the classic flow."
 
 
-def ana_uploads(seen: Seen) -> str:
+def ana_uploads(seen: Seen) -> Iterator[str]:
     if not _ana_may(seen, "users/us-east-1:00000000-0000-4000-8000-000000000000/cat.txt"):
-        return "Ana cannot sign in and put a photo into her folder any more."
+        yield "Ana cannot sign in and put a photo into her folder any more."
     if _ana_may(seen, f"users/{SOMEBODY}/beach.txt"):
-        return "Ana can write into somebody else's folder."
-    return ""
+        yield "Ana can write into somebody else's folder."
 
 
 def _guest_may(seen: Seen, action: str, key: str) -> bool:

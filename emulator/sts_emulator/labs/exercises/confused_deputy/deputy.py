@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sts_emulator.labs.hands import Hands
@@ -79,35 +80,30 @@ def delete_the_role(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def mallory_had_it(seen: Seen) -> str:
+def mallory_had_it(seen: Seen) -> Iterator[str]:
     borrowed = seen.find({"eventName": "AssumeRole", "requestParameters.externalId": MALLORY})
     if not any(attempt.is_allowed for attempt in borrowed):
-        return "You have not been Mallory yet: do the step `borrow` before you repair anything."
-    return ""
+        yield "You have not been Mallory yet: do the step `borrow` before you repair anything."
 
 
-def service_goes_on(seen: Seen) -> str:
+def service_goes_on(seen: Seen) -> Iterator[str]:
     if not _collector_may(seen, BAKERY):
-        return "The service cannot become AuditAccess for the bakery any more: nobody audits you now."
-    return ""
+        yield "The service cannot become AuditAccess for the bakery any more: nobody audits you now."
 
 
-def not_for_others(seen: Seen) -> str:
+def not_for_others(seen: Seen) -> Iterator[str]:
     if _collector_may(seen, MALLORY) or _collector_may(seen, f"{BAKERY}0"):
-        return "When the service acts for another client, with another external id, your role still lets it in."
-    return ""
+        yield "When the service acts for another client, with another external id, your role still lets it in."
 
 
-def not_for_nobody(seen: Seen) -> str:
+def not_for_nobody(seen: Seen) -> Iterator[str]:
     if _collector_may(seen, ""):
-        return "Without any external id your role still lets the service in."
-    return ""
+        yield "Without any external id your role still lets the service in."
 
 
-def nobody_else(seen: Seen) -> str:
+def nobody_else(seen: Seen) -> Iterator[str]:
     if _may(seen, {"user": "trainee"}, BAKERY):
-        return "A trainee of the service who knows your external id can still become AuditAccess."
-    return ""
+        yield "A trainee of the service who knows your external id can still become AuditAccess."
 
 
 def _collector_may(seen: Seen, external_id: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
 from sts_emulator.accounts import directory, documents
 from sts_emulator.core import clock
-from sts_emulator.labs.hands import Hands
+from sts_emulator.labs.hands import Hands, policy
 from sts_emulator.labs.seen import Seen
 
 START = "https://d-9067000000.awsapps.com/start"
@@ -107,56 +107,55 @@ def both_assignments(hands: Hands) -> None:
 
 
 def not_provisioned(hands: Hands) -> None:
-    text = json.dumps({"Version": "2012-10-17", "Statement": [DENY]})
-    hands.client("sso-admin").put_inline_policy_to_permission_set(**hands.kept("set"), InlinePolicy=text)
+    hands.client("sso-admin").put_inline_policy_to_permission_set(**hands.kept("set"), InlinePolicy=policy(DENY))
 
 
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def jane_has_no_way(seen: Seen) -> str:
+def jane_has_no_way(seen: Seen) -> Iterator[str]:
     left = _assignments(seen, "jane")
     if any(assignment["principal_type"] == "GROUP" for assignment in left):
-        return "Jane still reaches production: she is in a group that is assigned there."
+        yield "Jane still reaches production: she is in a group that is assigned there."
     if left:
-        return "Jane still reaches production: an assignment names her."
-    return ""
+        yield "Jane still reaches production: an assignment names her."
 
 
-def session_is_over(seen: Seen) -> str:
+def session_is_over(seen: Seen) -> Iterator[str]:
     given = {"eventName": "GetRoleCredentials", "additionalEventData.evidence.person": "jane", "errorCode": ""}
     made = next(seen.find(given), None)
     if made is None:
-        return "Jane has not got any credentials yet: do the step `sign-in` first."
-    if _may_list(seen, "jane", issued=clock.iso(made.at)):
-        return "The credentials that Jane got before are still good. Has the permission set been provisioned?"
-    return ""
+        yield "Jane has not got any credentials yet: do the step `sign-in` first."
+    elif _may_list(seen, "jane", issued=clock.iso(made.at)):
+        yield "The credentials that Jane got before are still good. Has the permission set been provisioned?"
 
 
-def paul_goes_on(seen: Seen) -> str:
+def paul_goes_on(seen: Seen) -> Iterator[str]:
     if not _assignments(seen, "paul"):
-        return "Paul has no assignment in production any more: he cannot work."
+        yield "Paul has no assignment in production any more: he cannot work."
     if not _may_list(seen, "paul"):
-        return "Paul's sessions are denied as well: he cannot work."
-    return ""
+        yield "Paul's sessions are denied as well: he cannot work."
 
 
 # -- what hints say --------------------------------------------------------------------------------------------------
 
 
-def jane_has_two_ways(seen: Seen) -> str:
+def jane_has_two_ways(seen: Seen) -> Iterator[str]:
     ways = sorted(assignment["principal_type"] for assignment in _assignments(seen, "jane"))
-    return "" if ways == ["GROUP", "USER"] else f"Jane has {ways}"
+    if ways != ["GROUP", "USER"]:
+        yield f"Jane has {ways}"
 
 
-def paul_has_one_way(seen: Seen) -> str:
+def paul_has_one_way(seen: Seen) -> Iterator[str]:
     ways = [assignment["principal_type"] for assignment in _assignments(seen, "paul")]
-    return "" if ways == ["GROUP"] else f"Paul has {ways}"
+    if ways != ["GROUP"]:
+        yield f"Paul has {ways}"
 
 
-def unprovisioned_is_unknown(seen: Seen) -> str:
+def unprovisioned_is_unknown(seen: Seen) -> Iterator[str]:
     """That the policy does it, the solution shows; that it does nothing by itself, the way `not-provisioned`."""
-    return "" if _may_list(seen, "jane") else "Jane's sessions are denied before anything was done"
+    if not _may_list(seen, "jane"):
+        yield "Jane's sessions are denied before anything was done"
 
 
 def _assignments(seen: Seen, name: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from sts_emulator.accounts import compute
@@ -98,32 +99,29 @@ def door_only(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def version_two_only(seen: Seen) -> str:
+def version_two_only(seen: Seen) -> Iterator[str]:
     options = seen.world.page(compute.INSTANCE)[0]["options"]
     if options["tokens"] != "required":
-        return "A plain GET to the metadata service of web-1 still gets the credentials."
-    return ""
+        yield "A plain GET to the metadata service of web-1 still gets the credentials."
 
 
-def only_the_pictures(seen: Seen) -> str:
+def only_the_pictures(seen: Seen) -> Iterator[str]:
     if _may(seen, "s3:GetObject", "customers", "addresses.csv"):
-        return "The role `web` may still read the addresses of the customers. The web server needs the pictures only."
+        yield "The role `web` may still read the addresses of the customers. The web server needs the pictures only."
     if _may(seen, "s3:DeleteObject", "pictures", "logo.svg"):
-        return "The role `web` may still delete pictures. The web server only reads them."
-    return ""
+        yield "The role `web` may still delete pictures. The web server only reads them."
 
 
-def stolen_is_useless(seen: Seen) -> str:
+def stolen_is_useless(seen: Seen) -> Iterator[str]:
     if _may(seen, "s3:GetObject", "pictures", "logo.svg", delivery="1.0"):
-        return "The credentials that the stranger got by version 1 still read the pictures."
-    return ""
+        yield "The credentials that the stranger got by version 1 still read the pictures."
 
 
-def server_goes_on(seen: Seen) -> str:
+def server_goes_on(seen: Seen) -> Iterator[str]:
     if seen.world.page(compute.INSTANCE)[0]["options"]["endpoint"] != "enabled":
-        return "The metadata service of web-1 is off: the web server has no credentials."
+        yield "The metadata service of web-1 is off: the web server has no credentials."
     if not _may(seen, "s3:GetObject", "pictures", "logo.svg"):
-        return "Credentials of the role may not read the pictures any more: the web server has stopped."
+        yield "Credentials of the role may not read the pictures any more: the web server has stopped."
     about = {
         "eventName": "*Object",
         "userIdentity.arn": "*:assumed-role/web/*",
@@ -131,8 +129,7 @@ def server_goes_on(seen: Seen) -> str:
     }
     last = seen.last(about)
     if last is None or not last.is_allowed:
-        return "The web server has not read a picture since: do the step `server`."
-    return ""
+        yield "The web server has not read a picture since: do the step `server`."
 
 
 def _may(seen: Seen, action: str, bucket: str, key: str, delivery: str = "2.0") -> bool:

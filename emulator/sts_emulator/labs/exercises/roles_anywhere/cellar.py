@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -94,10 +95,7 @@ def kept(hands: Hands) -> None:
 
 def end(hands: Hands) -> None:
     hands.advance(1)  # so that the new sessions are younger, in whole seconds
-    old = {"DateLessThan": {"aws:TokenIssueTime": hands.now()}}
-    hands.put_role_policy(
-        "Backup", "end-old-sessions", {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": old}
-    )
+    hands.put_role_policy("Backup", "end-old-sessions", hands.old_sessions_denied())
 
 
 def go_on(hands: Hands) -> None:
@@ -177,50 +175,46 @@ def no_anchor(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def only_the_server(seen: Seen) -> str:
+def only_the_server(seen: Seen) -> Iterator[str]:
     if not _anchors(seen):
-        return "AWS does not know the bakery's authority yet: do the step `anchor` first."
+        yield "AWS does not know the bakery's authority yet: do the step `anchor` first."
     if _may_become(seen, "printer"):
-        return "The printer's certificate still becomes Backup."
-    return ""
+        yield "The printer's certificate still becomes Backup."
 
 
-def stolen_is_refused(seen: Seen) -> str:
+def stolen_is_refused(seen: Seen) -> Iterator[str]:
     came = _of_the_server(seen)
     if not came:
-        return "The server has not used its certificate yet: do the step `back-up` first."
+        yield "The server has not used its certificate yet: do the step `back-up` first."
     last = came[-1]
     revoked = [attempt for attempt in came if _refused(attempt)]
     if not revoked:
-        return (
+        yield (
             "No certificate was refused as revoked yet: import the authority's list, and let the thief ask once more."
         )
     if _serial(revoked[-1]) == _serial(last) and not _refused(last):
-        return "The stolen certificate was taken again after it had been refused."
+        yield "The stolen certificate was taken again after it had been refused."
     if not any(crl["enabled"] for crl in seen.world.page(anywhere.CRL)):
-        return "The revocation list is there, but it is switched off."
-    return ""
+        yield "The revocation list is there, but it is switched off."
 
 
-def old_session_is_over(seen: Seen) -> str:
+def old_session_is_over(seen: Seen) -> Iterator[str]:
     came = _of_the_server(seen)
     gone = {_serial(attempt) for attempt in came if _refused(attempt)}
     out = [attempt for attempt in came if attempt.is_allowed and _serial(attempt) in gone]
     if not out:
-        return "There is no session of a revoked certificate yet: do the steps `stolen` to `heard` first."
+        yield "There is no session of a revoked certificate yet: do the steps `stolen` to `heard` first."
     if _may_read(seen, clock.iso(out[-1].at)):
-        return "A session that was made with the stolen certificate can still read the recipe."
-    return ""
+        yield "A session that was made with the stolen certificate can still read the recipe."
 
 
-def server_goes_on(seen: Seen) -> str:
+def server_goes_on(seen: Seen) -> Iterator[str]:
     if not any(anchor["enabled"] for anchor in _anchors(seen)):
-        return "No trust anchor is switched on: no certificate of the bakery gets a session."
+        yield "No trust anchor is switched on: no certificate of the bakery gets a session."
     if not _may_become(seen, "backup"):
-        return "A good certificate of the server does not become Backup any more."
+        yield "A good certificate of the server does not become Backup any more."
     if not _may_read(seen, clock.iso(seen.world.now() + 1)):
-        return "The server's new sessions may not read backups any more."
-    return ""
+        yield "The server's new sessions may not read backups any more."
 
 
 def _anchors(seen: Seen) -> list[Any]:

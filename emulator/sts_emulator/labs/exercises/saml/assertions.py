@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sts_emulator.accounts import documents
 from sts_emulator.labs.hands import Hands
@@ -79,32 +79,31 @@ def no_portal(hands: Hands) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def wrapped_was_refused(seen: Seen) -> str:
+def wrapped_was_refused(seen: Seen) -> Iterator[str]:
     refused = seen.find({"eventName": "AssumeRoleWithSAML", "additionalEventData.evidence.refused": "*one assertion*"})
-    return "" if any(refused) else "No message with two assertions was shown to AWS yet: do the step `wrap`."
+    if not (any(refused)):
+        yield "No message with two assertions was shown to AWS yet: do the step `wrap`."
 
 
-def jane_gets_in(seen: Seen) -> str:
+def jane_gets_in(seen: Seen) -> Iterator[str]:
     return _from_the_portal(seen, "jane", "Payments")
 
 
-def omar_gets_in(seen: Seen) -> str:
+def omar_gets_in(seen: Seen) -> Iterator[str]:
     return _from_the_portal(seen, "omar", "Viewer")
 
 
-def only_for_aws(seen: Seen) -> str:
+def only_for_aws(seen: Seen) -> Iterator[str]:
     for role in ("Payments", "Viewer"):
         if _may(seen, "jane", role, LUNCH):
-            return f"An assertion that is meant for the lunch service still becomes {role}."
-    return ""
+            yield f"An assertion that is meant for the lunch service still becomes {role}."
 
 
-def _from_the_portal(seen: Seen, user: str, role: str) -> str:
+def _from_the_portal(seen: Seen, user: str, role: str) -> Iterator[str]:
     if not any(provider["name"] == "portal" for provider in seen.world.page(documents.SAML_PROVIDER)):
-        return "The account does not know the portal any more: nobody gets in."
+        yield "The account does not know the portal any more: nobody gets in."
     if not _may(seen, user, role, AWS):
-        return f"{user.capitalize()} does not become {role} from the portal any more."
-    return ""
+        yield f"{user.capitalize()} does not become {role} from the portal any more."
 
 
 def _may(seen: Seen, user: str, role: str, recipient: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 from sts_emulator.policy.json_types import JsonObject
@@ -87,46 +89,42 @@ def _like(hands: Hands, pattern: str) -> None:
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 
-def forks_are_out(seen: Seen) -> str:
+def forks_are_out(seen: Seen) -> Iterator[str]:
     if _may(seen, "repo:mallory/shop:ref:refs/heads/main"):
-        return "A job of the fork mallory/shop still gets the role."
-    return ""
+        yield "A job of the fork mallory/shop still gets the role."
 
 
-def other_branches_are_out(seen: Seen) -> str:
+def other_branches_are_out(seen: Seen) -> Iterator[str]:
     if _may(seen, "repo:acme/shop:ref:refs/heads/feature"):
-        return "A job on the branch `feature` of acme/shop gets the role: whoever may push a branch can deploy."
+        yield "A job on the branch `feature` of acme/shop gets the role: whoever may push a branch can deploy."
     if _may(seen, "repo:acme/shop:pull_request"):
-        return "A job of a pull request gets the role: whoever may open one can deploy."
-    return ""
+        yield "A job of a pull request gets the role: whoever may open one can deploy."
 
 
-def others_of_acme_are_out(seen: Seen) -> str:
+def others_of_acme_are_out(seen: Seen) -> Iterator[str]:
     for repository in ("acme/blog", "acme/shop-tools", "acme-evil/shop"):
         if _may(seen, f"repo:{repository}:ref:refs/heads/main"):
-            return f"A job of {repository} gets the role."
-    return ""
+            yield f"A job of {repository} gets the role."
 
 
-def main_deploys(seen: Seen) -> str:
+def main_deploys(seen: Seen) -> Iterator[str]:
     if not _may(seen, MAIN):
-        return "The branch main of acme/shop does not get the role any more: your own deployments have stopped."
-    return ""
+        yield "The branch main of acme/shop does not get the role any more: your own deployments have stopped."
 
 
-def page_is_back(seen: Seen) -> str:
+def page_is_back(seen: Seen) -> Iterator[str]:
     bucket = f"site-{seen.values['account']}"
     written = seen.last({"eventName": "PutObject", "requestParameters.bucket": bucket, "errorCode": ""})
     if written is None:
-        return "Nobody has deployed yet."
+        yield "Nobody has deployed yet."
+        return
     assumed = {
         "eventName": "AssumeRoleWithWebIdentity",
         "responseElements.credentials.accessKeyId": written.value("userIdentity.accessKeyId"),
     }
     session = seen.last(assumed)
     if session is None or session.value("userIdentity.userName") != MAIN:
-        return "The page that is online now was not put there by main of acme/shop: deploy from there once more."
-    return ""
+        yield "The page that is online now was not put there by main of acme/shop: deploy from there once more."
 
 
 def _may(seen: Seen, subject: str) -> bool:
