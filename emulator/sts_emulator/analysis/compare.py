@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import IntEnum
-from functools import cache
 from typing import Any, Final, Literal
 
 from sts_emulator.analysis.callers import ALONG, FOREIGN, Caller, Context, named_in, presence
 from sts_emulator.analysis.classes import classes, sessions_of
-from sts_emulator.analysis.search import Search, request
+from sts_emulator.analysis.search import Search, anything, applying, request
 from sts_emulator.core import clock
 from sts_emulator.policy.arns import account_in
-from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.json_types import Json
@@ -25,7 +24,6 @@ from sts_emulator.policy.values import dataclass
 
 MOST_WITNESSES: Final = 5
 """For one caller and action."""
-_ANYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 
 
 class Grade(IntEnum):
@@ -164,13 +162,8 @@ def grade(document: Document | None, asked: Request) -> Grade:
         return Grade.NO
     if decide(asked, PolicySet(trust=document)).allowed:
         return Grade.YES
-    generous = PolicySet(trust=document, identity=(_anything(),))
+    generous = PolicySet(trust=document, identity=(anything(),))
     return Grade.IF_OWN_POLICIES_ALLOW if decide(asked, generous).allowed else Grade.NO
-
-
-@cache
-def _anything() -> Document:
-    return parse(_ANYTHING)
 
 
 def _of(
@@ -200,19 +193,11 @@ def _of(
 
 def _deciding(old: Document | None, new: Document | None, both: tuple[Grade, Grade], asked: Request) -> str:
     """The statement by which one version says something else than the other."""
-    from sts_emulator.policy.explaining.traces import trace_statements
-
     more, less, names = (new, old, ("new", "old")) if both[1] > both[0] else (old, new, ("old", "new"))
-    if less is not None:
-        denying = [trace for trace in trace_statements(less, asked, bounded=False) if trace.applies]
-        for trace in denying:
-            if trace.statement.effect == "Deny":
-                return f"{names[1]} {trace.statement.path} denies it"
-    for trace in trace_statements(more, asked, bounded=False) if more is not None else ():
-        if trace.applies and trace.statement.effect == "Allow":
-            sid = f' "{trace.statement.sid}"' if trace.statement.sid else ""
-            return f"{names[0]} {trace.statement.path}{sid} allows it"
-    return ""
+    if denial := applying(less, asked, "Deny"):
+        return f"{names[1]} {denial.path} denies it"
+    allowing = applying(more, asked, "Allow")
+    return f"{names[0]} {allowing.label} allows it" if allowing else ""
 
 
 def _once(witnesses: list[Witness]) -> Iterator[Witness]:

@@ -28,29 +28,19 @@ _OTHERS = {
 _NEUTRAL = {"aws:securetransport": ("true",), "aws:sourceip": ("198.51.100.99",), "sts:rolesessionname": ("session",)}
 
 
-def conditions_of(documents: Iterable[Document]) -> dict[str, list[Condition]]:
-    """All conditions by lower-cased key."""
+def keys_of(documents: Iterable[Document]) -> tuple[dict[str, list[Condition]], dict[str, str]]:
+    """All conditions by lower-cased key, those of variables too, and how the policies write each key."""
     conditions: dict[str, list[Condition]] = {}
-    for document in documents:
-        for statement in document.statements:
-            for condition in statement.conditions:
-                conditions.setdefault(condition.name, []).append(condition)
-                for value in condition.values:
-                    for variable in value.template.variables:
-                        conditions.setdefault(variable.name, [])
-    return conditions
-
-
-def spelling(documents: Iterable[Document]) -> dict[str, str]:
-    """How the policies write each lower-cased key."""
-    spellings: dict[str, str] = {}
-    for document in documents:
-        for statement in document.statements:
-            for condition in statement.conditions:
-                spellings[condition.name] = condition.key
-                for value in condition.values:
-                    spellings |= {variable.name: variable.key for variable in value.template.variables}
-    return spellings
+    spelling: dict[str, str] = {}
+    for condition in (
+        test for document in documents for statement in document.statements for test in statement.conditions
+    ):
+        conditions.setdefault(condition.name, []).append(condition)
+        spelling[condition.name] = condition.key
+        for variable in (variable for value in condition.values for variable in value.template.variables):
+            conditions.setdefault(variable.name, [])
+            spelling[variable.name] = variable.key
+    return conditions, spelling
 
 
 def candidates(name: str, conditions: Sequence[Condition], fixed: Context, *, always: bool) -> list[Values]:

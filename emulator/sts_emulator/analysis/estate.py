@@ -16,7 +16,7 @@ from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.deciding.document import Document, parse
-from sts_emulator.policy.deciding.engine import PolicySet, Principal
+from sts_emulator.policy.deciding.engine import PolicySet
 from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard
 from sts_emulator.policy.federated import OIDC, SAML, kind_of
 from sts_emulator.policy.saving.validate import restore_principals
@@ -86,17 +86,9 @@ class _Assumable:
 
 def _whole(scenario: Scenario) -> Iterator[str]:
     """The accounts that imports of a scenario tell of as a whole."""
-    for entry in scenario.entries:
-        for source in entry.value or () if entry.section.key == "import" else ():
-            if source.inventory.complete:
-                yield from {thing.account for thing in source.inventory.things}
-
-
-def _merged(scenario: Scenario) -> Iterator[str]:
-    """The templates of nested stacks, which imports of a scenario took in."""
-    for entry in scenario.entries:
-        for source in entry.value or () if entry.section.key == "import" else ():
-            yield from source.inventory.merged
+    for source in scenario.imported:
+        if source.inventory.complete:
+            yield from {thing.account for thing in source.inventory.things}
 
 
 class Estate:
@@ -136,7 +128,8 @@ class Estate:
         from sts_emulator.scenario import parse_file
 
         scenarios = [parse_file(path, account, parameters) for path in paths]
-        nested = {Path(file) for scenario in scenarios for file in _merged(scenario)}
+        imported = (source for scenario in scenarios for source in scenario.imported)
+        nested = {Path(file) for source in imported for file in source.inventory.merged}  # templates of nested stacks
         return cls([scenario for scenario in scenarios if Path(scenario.file) not in nested])
 
     def __enter__(self) -> Self:
@@ -186,14 +179,8 @@ class Estate:
         kind = "user" if arn in self.users else "role"
         account, path = stored["account"], stored["path"]
         made = (callers.user if kind == "user" else callers.role)(account, stored["name"], arn, path)
-        principal = Principal(
-            made.principal.type,
-            made.principal.value,
-            account,
-            role_arn=made.principal.role_arn,
-            user_arn=made.principal.user_arn,
-            id=stored["id"] if kind == "user" else f"{stored['id']}:{callers.SESSION}",
-        )
+        identifier = stored["id"] if kind == "user" else f"{stored['id']}:{callers.SESSION}"
+        principal = replace(made.principal, id=identifier)
         tags = {f"aws:principaltag/{key.lower()}": (value,) for key, value in stored.get("tags", {}).items()}
         keys = {**made.context, **tags, **organizations.principal_keys(self.world, account)}
         keys["aws:userid"] = (principal.id,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from pathlib import Path
@@ -149,8 +149,7 @@ def lint_file(
                 raise
             return Linted(notes=(f"{path}: a template whose placeholders are not filled, passed over",))
         subjects = list(_of_scenario(root, path))
-        sections = [entry for entry in scenario.entries if entry.section.key == "import"]
-        imported = [source for section in sections for source in section.value or ()]
+        imported = scenario.imported
         for source in imported:
             subjects += _of_inventory(source.file, source.inventory)
         known = _declared(scenario, imported)
@@ -300,7 +299,7 @@ def _principals(inventory: Inventory) -> set[str]:
 # -- scenarios -------------------------------------------------------------------------------------------------------
 
 
-def _declared(scenario: Any, imported: list[Imported]) -> Known:
+def _declared(scenario: Any, imported: Sequence[Imported]) -> Known:
     """Who there is; an import that tells of a part of its account only leaves open who else."""
     known = Known()
     for source in imported:

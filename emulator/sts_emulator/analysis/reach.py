@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from sts_emulator.analysis import callers
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.analysis.classes import classes, sessions_of
 from sts_emulator.analysis.estate import Estate, Holder
-from sts_emulator.analysis.search import BASE, Search, request
+from sts_emulator.analysis.search import BASE, Search, anything, applying, request
 from sts_emulator.policy.arns import account_in
-from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import BUILT_IN, FederatedType, kind_of
@@ -29,7 +29,6 @@ Kind = FederatedType | Literal["user", "role", "account", "anybody", "service"]
 LONGEST_CHAIN: Final = 8
 TRIES: Final = 1_500
 """Contexts that are tried before a principal is said to have no way in."""
-_ANYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,6 @@ class Reach:
     def __init__(self, estate: Estate, given: Context | None = None) -> None:
         self._estate = estate
         self._given = dict(given or {})
-        self._anything = parse(_ANYTHING)
 
     # -- questions ----------------------------------------------------------------------------------------------------
 
@@ -164,7 +162,7 @@ class Reach:
         estate = self._estate
         if kind in ("Federated", "Service"):
             caller = callers.federated(text) if kind == "Federated" else callers.service(text)
-            yield from self._made_up(role, caller, "service" if kind == "Service" else _federated_kind(text))
+            yield from self._made_up(role, caller, "service" if kind == "Service" else kind_of(text).type)
         elif text == "*":
             for arn in estate.of_account(""):
                 if _key(arn) not in seen:
@@ -222,7 +220,7 @@ class Reach:
             return
         is_provider = ":" in who or who in BUILT_IN
         caller = callers.federated(who) if is_provider else callers.service(who)
-        kind: Kind = _federated_kind(who) if is_provider else "service"
+        kind: Kind = kind_of(who).type if is_provider else "service"
         for arn in trusting.get(who, ()):
             yield from self._made_up(estate.roles[arn], caller, kind, who)
 
@@ -249,7 +247,7 @@ class Reach:
         self, role: Mapping[str, object], caller: Caller, kind: Kind, who: str = "", account: str = ""
     ) -> Iterator[Step]:
         """Somebody of whom only the name is known: what its own policies say is taken to be yes."""
-        policies = self._estate.policies(role, None, (self._anything,), account)
+        policies = self._estate.policies(role, None, (anything(),), account)
         answer = self._first(role, caller, policies, ())
         if answer is not None:
             depends = kind in ("account", "anybody")
@@ -287,27 +285,17 @@ class Reach:
     ) -> Step:
         search, context = answer
         asked = request(caller, caller.action, str(role["arn"]), {**context, **self._given})
-        when, statement = _allowing(self._estate.trust(role), asked)
+        statement = applying(self._estate.trust(role), asked, "Allow")
+        when, place = (words.conditions(statement), statement.label) if statement else ((), "")
         brought = search.chosen(context, caller, caller.action)
         plain = {**BASE, **search.clock}
         brings = {key: values for key, values in brought.items() if plain.get(key.lower()) != values}
-        return Step(kind, who, str(role["arn"]), caller.action, brings, when, statement, depends)
+        return Step(kind, who, str(role["arn"]), caller.action, brings, when, place, depends)
 
 
 def _key(arn: str) -> tuple[Kind, str, str]:
     """As Step.key has it."""
     return ("user" if ":user/" in arn else "role"), arn, ""
-
-
-def _allowing(trust: Document, asked: Any) -> tuple[tuple[str, ...], str]:
-    """The conditions and the place of the statement that allows a request."""
-    from sts_emulator.policy.explaining.traces import trace_statements
-
-    for trace in trace_statements(trust, asked, bounded=False):
-        if trace.applies and trace.statement.effect == "Allow":
-            sid = f' "{trace.statement.sid}"' if trace.statement.sid else ""
-            return words.conditions(trace.statement), f"{trace.statement.path}{sid}"
-    return (), ""
 
 
 def _speaks_of(document: Document, action: str, role_arn: str) -> bool:
@@ -338,7 +326,3 @@ def _without_session(arn: str) -> str:
 
 def _some(document: Document | None) -> tuple[Document, ...]:
     return () if document is None else (document,)
-
-
-def _federated_kind(provider: str) -> Kind:
-    return kind_of(provider).type

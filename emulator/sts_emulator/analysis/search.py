@@ -7,14 +7,15 @@ statements one by one with each key and each pair of keys varied. What it finds 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import combinations, product
 from math import prod
 from typing import Final
 
 from sts_emulator.analysis.callers import Caller, Context, presence
-from sts_emulator.analysis.condition_values import ABSENT, Values, candidates, conditions_of, neutral, spelling
+from sts_emulator.analysis.condition_values import ABSENT, Values, candidates, keys_of, neutral
 from sts_emulator.core.clock import iso
-from sts_emulator.policy.deciding.document import Document
+from sts_emulator.policy.deciding.document import Document, Effect, Statement, parse
 from sts_emulator.policy.deciding.engine import Request
 from sts_emulator.policy.deciding.typed_values import read_date
 
@@ -42,8 +43,7 @@ class Search:
         self.clock: dict[str, Values] = {}
         if now is not None:
             self.clock = {"aws:currenttime": (iso(now),), "aws:epochtime": (str(int(now)),)}
-        self._conditions = conditions_of(documents)
-        self.spelling = spelling(documents)
+        self._conditions, self.spelling = keys_of(documents)
 
     def keys(self, caller: Caller, action: str) -> dict[str, list[Values]]:
         """The keys that such a caller can choose, with the values to try."""
@@ -139,6 +139,20 @@ class Search:
         """The keys of a context that such a caller chose, as the policies spell them."""
         keys = self.keys(caller, action)
         return {self.spelling.get(name, name): context[name] for name in keys if context.get(name)}
+
+
+def applying(document: Document | None, asked: Request, effect: Effect) -> Statement | None:
+    """The first statement of that effect which applies to a request."""
+    from sts_emulator.policy.explaining.traces import trace_statements
+
+    traces = trace_statements(document, asked, bounded=False) if document is not None else ()
+    return next((trace.statement for trace in traces if trace.applies and trace.statement.effect == effect), None)
+
+
+@cache
+def anything() -> Document:
+    """The policy that allows everything."""
+    return parse('{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}')
 
 
 def request(caller: Caller, action: str, role_arn: str, context: Context) -> Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -116,8 +117,9 @@ def _tried(server: Any, path: Path, plan: Plan) -> Trial:
         apply(server, server.worlds.get(DEFAULT), earlier)
     scenario = parse_file(path, plan.account, plan.parameters)
     rehearsal = Rehearsal(server, scenario)
-    notes = (*_notes(scenario), *repeated([*base, scenario]))
-    trial = Trial(str(path), imported=_imported(scenario), notes=notes)
+    notes = [note.told(source.file) for source in scenario.imported for note in source.inventory.notes]
+    notes += repeated([*base, scenario])
+    trial = Trial(str(path), imported=_imported(scenario), notes=tuple(notes))
     if plan.mutate or plan.coverage:
         _examine(trial, rehearsal, plan)
     else:  # one after the other, so that a long list of expectations takes no memory
@@ -172,13 +174,10 @@ def explanation(outcome: Outcome) -> list[str]:
 
 def _imported(scenario: Scenario) -> tuple[str, ...]:
     notes = []
-    for entry in scenario.entries:
-        for source in entry.value or () if entry.section.key == "import" else ():
-            counts: dict[str, int] = {}
-            for thing in source.inventory.things:
-                counts[thing.section] = counts.get(thing.section, 0) + 1
-            told = ", ".join(_counted(section, number) for section, number in counts.items()) or "nothing"
-            notes.append(f"{source.file}: {source.inventory.kind}: {told}")
+    for source in scenario.imported:
+        counts = Counter(thing.section for thing in source.inventory.things)
+        told = ", ".join(_counted(section, number) for section, number in counts.items()) or "nothing"
+        notes.append(f"{source.file}: {source.inventory.kind}: {told}")
     return tuple(notes)
 
 
@@ -187,13 +186,3 @@ def _counted(section: str, number: int) -> str:
 
     word = WORDS.get(section, section)
     return f"{number:,} {word if number == 1 else f'{word[:-1]}ies' if word.endswith('y') else f'{word}s'}"
-
-
-def _notes(scenario: Scenario) -> tuple[str, ...]:
-    return tuple(
-        note.told(source.file)
-        for entry in scenario.entries
-        if entry.section.key == "import"
-        for source in entry.value or ()
-        for note in source.inventory.notes
-    )

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 from sts_emulator.analysis.callers import Caller, Context
-from sts_emulator.analysis.search import BASE, Search, request
+from sts_emulator.analysis.search import BASE, Search, anything, request
 from sts_emulator.analysis.strangers import KEPT_OUT, LET_IN, Case, Suspect
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
@@ -28,7 +28,6 @@ TRIES: Final = 200
 """Contexts that are tried for one suspect."""
 MOST: Final = 24
 """Suspects of one finding."""
-_ANYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 _TRUSTING: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"%s"},"Action":"sts:*"}]}'
 _INDEX = re.compile(r"Statement\[([0-9]+)\]")
 Outcome = Literal["gets in", "is kept out", "is refused"]
@@ -157,18 +156,18 @@ class Witnesses:
         return request(suspect.caller, suspect.action, suspect.resource or self._role_arn, context)
 
     def _allows(self, suspect: Suspect, context: Context) -> bool:
-        asked, document, anything = self._request(suspect, context), self._document, parse(_ANYTHING)
+        asked, document = self._request(suspect, context), self._document
         if self._kind == "trust":
             beside = () if document.allows else document.statements
             trust = parse(self._text) if not beside else _with_allow(document)
-            policies = PolicySet(trust=trust, identity=(anything,), resource_account=self._account)
+            policies = PolicySet(trust=trust, identity=(anything(),), resource_account=self._account)
         else:
             trust = parse(_TRUSTING % suspect.caller.principal.account)
-            own = (document,) if document.allows else (anything, document)
-            scps = ((anything, document),) if self._kind == "scp" else ()
+            own = (document,) if document.allows else (anything(), document)
+            scps = ((anything(), document),) if self._kind == "scp" else ()
             account = account_in(asked.resource)
             policies = PolicySet(
-                trust=trust, identity=(anything,) if scps else own, scps=scps, resource_account=account
+                trust=trust, identity=(anything(),) if scps else own, scps=scps, resource_account=account
             )
         return decide(asked, policies).allowed
 

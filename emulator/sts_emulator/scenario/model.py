@@ -9,7 +9,7 @@ from dataclasses import field
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts.documents import SeededScenario
 from sts_emulator.catalogue import SECTIONS, Row
@@ -20,6 +20,9 @@ from sts_emulator.scenario.load import Node, let_go, load, read_bytes
 from sts_emulator.scenario.problems import NOTHING, ScenarioError, Where
 from sts_emulator.scenario.seed import AccessKey, Section
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text
+
+if TYPE_CHECKING:
+    from sts_emulator.scenario.imports import Imported
 
 
 def section_of(row: Row) -> Section:
@@ -106,6 +109,11 @@ class Scenario:
     def expect(self) -> tuple[Expectation, ...]:
         """What the scenario expects of itself."""
         return self.head.expect
+
+    @property
+    def imported(self) -> tuple[Imported, ...]:
+        """The files of other tools that it takes in."""
+        return tuple(source for entry in self.entries if entry.section.key == "import" for source in entry.value or ())
 
     def filled(self) -> Scenario:
         """The scenario itself. Raises ScenarioError where it declares nothing at all."""

@@ -77,6 +77,11 @@ class Statement:
         """Where the statement stands in the document, as a JSON path."""
         return f"Statement[{self.index}]"
 
+    @property
+    def label(self) -> str:
+        """The same with its Sid, for people."""
+        return f'{self.path} "{self.sid}"' if self.sid else self.path
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

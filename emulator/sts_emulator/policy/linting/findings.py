@@ -31,13 +31,7 @@ class Finding:
 
     def to_json(self) -> dict[str, str]:
         """The finding as JSON data."""
-        return {
-            "rule": self.rule,
-            "severity": self.severity,
-            "path": self.path,
-            "message": self.message,
-            "fix": self.fix,
-        }
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
