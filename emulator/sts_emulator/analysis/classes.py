@@ -78,9 +78,7 @@ def _class(name: _Name, account: str, session: str, identifier: str, *, is_any: 
     if identifier:
         whole = identifier if name.kind == "user" else f"{identifier}:{session}"
         caller = replace(
-            caller,
-            principal=replace(caller.principal, id=whole),
-            context={**caller.context, "aws:userid": (whole,)},
+            caller, principal=replace(caller.principal, id=whole), context={**caller.context, "aws:userid": (whole,)}
         )
     arn = str(caller.context["aws:principalarn"][0]) if name.is_whole else ""
     where = "in any AWS account" if is_any and not name.account else f"of account {account}"

@@ -71,15 +71,10 @@ SUBJECTS: Final[Mapping[str, Form]] = {
         strangers=(f"org/{_UUID}/project/{_UUID}/user/{_UUID}",),
     ),
     "oidc.eks": Form(
-        "EKS",
-        ("system:serviceaccount:<name>:<name>",),
-        strangers=("system:serviceaccount:kube-system:default",),
+        "EKS", ("system:serviceaccount:<name>:<name>",), strangers=("system:serviceaccount:kube-system:default",)
     ),
     "api.bitbucket.org": Form(
-        "Bitbucket",
-        ("{<uuid>}:{<uuid>}", "{<uuid>}:{<uuid>}:{<uuid>}"),
-        "step",
-        (f"{{{_UUID}}}:{{{_UUID}}}",),
+        "Bitbucket", ("{<uuid>}:{<uuid>}", "{<uuid>}:{<uuid>}:{<uuid>}"), "step", (f"{{{_UUID}}}:{{{_UUID}}}",)
     ),
     "accounts.google.com": Form("Google", ("<digits>",), strangers=("117039240000000000001",)),
     "sts.windows.net": Form("Microsoft Entra", ("<uuid>",), strangers=(_UUID,)),

@@ -8,12 +8,7 @@ from typing import Any, Final, Literal
 from sts_emulator.policy.values import dataclass
 
 Level = Literal["error", "warning", "note"]
-LEVELS: Final[Mapping[str, Level]] = {
-    "error": "error",
-    "security": "error",
-    "warning": "warning",
-    "suggestion": "note",
-}
+LEVELS: Final[Mapping[str, Level]] = {"error": "error", "security": "error", "warning": "warning", "suggestion": "note"}
 """From the severities of lint."""
 
 

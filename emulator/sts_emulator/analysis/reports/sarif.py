@@ -38,10 +38,7 @@ def _rule(identifier: str, title: str, text: str) -> JsonObject:
 
 
 def _result(message: Message, index: int) -> Mapping[str, object]:
-    place = {
-        "artifactLocation": _artifact(message.file),
-        "region": {"startLine": max(message.line, 1)},
-    }
+    place = {"artifactLocation": _artifact(message.file), "region": {"startLine": max(message.line, 1)}}
     told = f"{message.file}\0{message.rule}\0{message.title}\0{message.text}"
     print_of = hashlib.sha256(told.encode()).hexdigest()
     return {

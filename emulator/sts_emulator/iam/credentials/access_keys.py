@@ -79,7 +79,7 @@ def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Result:
     if key is None or key["account"] != ctx.identity.account:
         raise access_denied(
             f"User: {ctx.identity.arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: "
-            f"access key {AccessKeyId}",
+            f"access key {AccessKeyId}"
         )
     owner = USER.find(ctx.world, key["account"], key["user"]) if key["user"] else None
     if owner is None:

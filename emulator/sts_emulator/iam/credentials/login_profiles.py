@@ -164,11 +164,7 @@ def _store(ctx: Context, user: User, password: password_rules.Password | None) -
 
 
 def _shown(user: User, password: Mapping[str, Any]) -> Result:
-    result = {
-        "UserName": user["name"],
-        "CreateDate": password["created"],
-        "PasswordResetRequired": password["reset"],
-    }
+    result = {"UserName": user["name"], "CreateDate": password["created"], "PasswordResetRequired": password["reset"]}
     if password.get("max_signin_duration"):
         result["MaxSigninSessionDuration"] = password["max_signin_duration"]
     return result

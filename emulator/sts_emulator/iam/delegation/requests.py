@@ -157,10 +157,7 @@ def send_delegation_token(ctx: Context, *, DelegationRequestId: str) -> Result:
 
 @operation("iam", "GetDelegationRequest")
 def get_delegation_request(
-    ctx: Context,
-    *,
-    DelegationRequestId: str,
-    DelegationPermissionCheck: bool = False,
+    ctx: Context, *, DelegationRequestId: str, DelegationPermissionCheck: bool = False
 ) -> Result:
     """One request, and perhaps whether the caller could approve it with effect."""
     request = _reach(ctx, "Get", DelegationRequestId)

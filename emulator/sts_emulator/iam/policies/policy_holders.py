@@ -213,12 +213,7 @@ def shown_boundary(holder: Stored) -> Result:
     """The `PermissionsBoundary` member of results, which is there only when one is set."""
     if not holder.get("boundary"):
         return {}
-    return {
-        "PermissionsBoundary": {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": holder["boundary"],
-        }
-    }
+    return {"PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": holder["boundary"]}}
 
 
 def _put_boundary(noun: AnyNoun) -> Operation:

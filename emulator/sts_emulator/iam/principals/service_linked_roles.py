@@ -40,8 +40,7 @@ def create_service_linked_role(
         raise AwsError("InvalidInput", f"Custom suffix is not allowed for {AWSServiceName}")
     if ctx.world.get(ROLE.kind, key_of(ctx.identity.account, name)) is not None:
         raise AwsError(
-            "InvalidInput",
-            f"Service role name {name} has been taken in this account, please try a different suffix.",
+            "InvalidInput", f"Service role name {name} has been taken in this account, please try a different suffix."
         )
     role = _make(ctx, AWSServiceName, known, name, Description)
     return {"Role": {**roles.shown(ctx.world, role), "AssumeRolePolicyDocument": quoted(role["trust"])}}

@@ -40,13 +40,7 @@ def create_user(
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, USER, UserName)
-    user: Any = {
-        **born(ctx, USER, Path, UserName),
-        "tags": labels,
-        "inline": {},
-        "attached": [],
-        "groups": [],
-    }
+    user: Any = {**born(ctx, USER, Path, UserName), "tags": labels, "inline": {}, "attached": [], "groups": []}
     if PermissionsBoundary:
         user["boundary"] = PermissionsBoundary
     ctx.world.add(USER.kind, USER.key(user), user, uid=user["id"])

@@ -81,8 +81,7 @@ def create_saml_provider(
     }
     if AssertionEncryptionMode == REQUIRED and not AddPrivateKey:
         raise AwsError(
-            "ValidationError",
-            "Unable to set assertion encryption mode to Required because no private key is provided.",
+            "ValidationError", "Unable to set assertion encryption mode to Required because no private key is provided."
         )
     _set_encryption(provider, now, AssertionEncryptionMode, AddPrivateKey, "")
     ctx.world.add(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), provider, uid=arn)
@@ -286,8 +285,7 @@ def _set_encryption(provider: SamlProvider, now: int, mode: str, added: str, rem
         keys.append({"id": identifier("SAMLPK"), "pem": added, "created": now})
     if mode == REQUIRED and not keys:
         raise AwsError(
-            "InvalidInput",
-            "Failed to set assertion encryption mode to Required because no private key is present.",
+            "InvalidInput", "Failed to set assertion encryption mode to Required because no private key is present."
         )
     if mode:
         provider["encryption"] = mode

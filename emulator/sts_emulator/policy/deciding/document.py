@@ -115,11 +115,7 @@ def load(text: str) -> Any:
         raise malformed(f"The policy is longer than {LONGEST_TEXT} characters")
     try:
         return json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_int=JsonText,
-            parse_float=JsonText,
-            parse_constant=_no_constant,
+            text, object_pairs_hook=_unique, parse_int=JsonText, parse_float=JsonText, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
         raise malformed("This policy contains invalid Json") from error

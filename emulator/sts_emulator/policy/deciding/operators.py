@@ -200,14 +200,7 @@ _RELATIONS: Mapping[Relation, Callable[[Any, Any], bool]] = {
 }
 
 
-_READERS: Mapping[Family, Callable[[str], Any]] = {
-    "bool": read_bool,
-    "number": read_number,
-    "date": read_date,
-}
+_READERS: Mapping[Family, Callable[[str], Any]] = {"bool": read_bool, "number": read_number, "date": read_date}
 
-READABLE: Mapping[Family, Callable[[str], bool]] = {
-    "ip": lambda text: read_address(text) is not None,
-    "arn": is_arn,
-}
+READABLE: Mapping[Family, Callable[[str], bool]] = {"ip": lambda text: read_address(text) is not None, "arn": is_arn}
 """The types of which a request value that cannot be read satisfies not even a negated operator."""

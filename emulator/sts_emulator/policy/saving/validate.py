@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sts_emulator.policy.deciding.document import LONGEST_TEXT, JsonText, MalformedPolicy, as_list, load, malformed
 from sts_emulator.policy.deciding.matching import is_account
-from sts_emulator.policy.saving import (
-    control_policies as organization_rules,
-)
-from sts_emulator.policy.saving import (
-    identity_policies as identity_rules,
-)
-from sts_emulator.policy.saving import (
-    trust_policies as trust_rules,
-)
+from sts_emulator.policy.saving import control_policies as organization_rules
+from sts_emulator.policy.saving import identity_policies as identity_rules
+from sts_emulator.policy.saving import trust_policies as trust_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,11 +9,7 @@ from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 
 CLOCK, FAX = "AKIACLOCKOFBOOKKEEPE", "AKIAKEYOFTHEFAX00001"
-NEEDLESS = {
-    "site": "AKIAKEYOFTHESITE0001",
-    "pipeline": "AKIAKEYOFTHEPIPELINE",
-    "reports": "AKIAKEYOFTHEREPORTS1",
-}
+NEEDLESS = {"site": "AKIAKEYOFTHESITE0001", "pipeline": "AKIAKEYOFTHEPIPELINE", "reports": "AKIAKEYOFTHEREPORTS1"}
 GITHUB = "token.actions.githubusercontent.com"
 MAIN = "repo:shop/site:ref:refs/heads/main"
 
