@@ -26,56 +26,24 @@ class Words:
     policy_type: str
 
 
+def _words(single: str, several: str, check: str, policy_type: str = "", denial: str | None = None) -> Words:
+    return Words(single, several, single if denial is None else denial, check, policy_type or check)
+
+
 WORDS: Mapping[str, Words] = {
-    "scp": Words(
-        single="service control policy",
-        all="service control policies",
-        denial="service control policy",
-        check="SERVICE_CONTROL_POLICY",
-        policy_type="SERVICE_CONTROL_POLICY",
+    "scp": _words("service control policy", "service control policies", "SERVICE_CONTROL_POLICY"),
+    "rcp": _words("resource control policy", "resource control policies", "RESOURCE_CONTROL_POLICY"),
+    "trust": _words("trust policy", "trust policy", "RESOURCE", "RESOURCE_BASED_POLICY", ""),
+    "identity": _words(
+        "identity policy", "identity policies", "PRINCIPAL", "IDENTITY_BASED_POLICY", "identity-based policy"
     ),
-    "rcp": Words(
-        single="resource control policy",
-        all="resource control policies",
-        denial="resource control policy",
-        check="RESOURCE_CONTROL_POLICY",
-        policy_type="RESOURCE_CONTROL_POLICY",
-    ),
-    "trust": Words(
-        single="trust policy", all="trust policy", denial="", check="RESOURCE", policy_type="RESOURCE_BASED_POLICY"
-    ),
-    "identity": Words(
-        single="identity policy",
-        all="identity policies",
-        denial="identity-based policy",
-        check="PRINCIPAL",
-        policy_type="IDENTITY_BASED_POLICY",
-    ),
-    "boundary": Words(
-        single="permissions boundary",
-        all="permissions boundary",
-        denial="permissions boundary",
-        check="PERMISSIONS_BOUNDARY",
-        policy_type="PERMISSIONS_BOUNDARY",
-    ),
-    "session": Words(
-        single="session policy",
-        all="session policies",
-        denial="session policy",
-        check="SESSION",
-        policy_type="SESSION_POLICY",
-    ),
+    "boundary": _words("permissions boundary", "permissions boundary", "PERMISSIONS_BOUNDARY"),
+    "session": _words("session policy", "session policies", "SESSION", "SESSION_POLICY"),
 }
 LAYERS: tuple[Layer, ...] = ("scp", "rcp", "trust", "identity", "boundary", "session")
 """In the order of the fields of `engine.Says`: the first that denies is the one that is told."""
 
-_RESOURCE = Words(
-    single="resource policy",
-    all="resource policies",
-    denial="resource-based policy",
-    check="RESOURCE",
-    policy_type="RESOURCE_BASED_POLICY",
-)
+_RESOURCE = _words("resource policy", "resource policies", "RESOURCE", "RESOURCE_BASED_POLICY", "resource-based policy")
 
 
 def words(layer: str, action: str) -> Words:

@@ -17,7 +17,7 @@ from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, listing
 from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting.policy_sources import Source, reach_holder, sources
-from sts_emulator.iam.reporting.service_use import done, keep, no_job, principal, services, uses
+from sts_emulator.iam.reporting.service_use import done, job_of, keep, principal, services, uses
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -143,10 +143,7 @@ def _holders(world: World, job: LastAccessedJob) -> dict[str, tuple[AnyNoun, Sto
 
 def _job(ctx: Context, action: str, identifier: str) -> LastAccessedJob:
     permit(ctx, action, "*")
-    job = ctx.world.get(documents.LAST_ACCESSED_JOB, identifier)
-    if job is None or job["account"] != ctx.identity.account:
-        raise no_job(identifier)
-    return job
+    return job_of(ctx, documents.LAST_ACCESSED_JOB, identifier)
 
 
 # -- the policies behind a service --------------------------------------------------------------------------------

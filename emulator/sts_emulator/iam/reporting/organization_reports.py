@@ -13,7 +13,7 @@ from sts_emulator.accounts.documents import Organization, OrganizationsJob
 from sts_emulator.core.names import iam_arn
 from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit
-from sts_emulator.iam.reporting.service_use import done, keep, known_services, no_job, services, uses
+from sts_emulator.iam.reporting.service_use import done, job_of, keep, known_services, services, uses
 from sts_emulator.vending.authorize import access_denied, consult
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
@@ -52,9 +52,7 @@ def get_organizations_access_report(
     """The report, or why there is none."""
     permit(ctx, ctx.operation, "*")
     _managed(ctx)
-    job = ctx.world.get(documents.ORGANIZATIONS_JOB, JobId)
-    if job is None or job["account"] != ctx.identity.account:
-        raise no_job(JobId)
+    job = job_of(ctx, documents.ORGANIZATIONS_JOB, JobId)
     if "failed" in job:
         code, message = job["failed"]
         return {**done(job), "JobStatus": "FAILED", "ErrorDetails": {"Code": code, "Message": message}}

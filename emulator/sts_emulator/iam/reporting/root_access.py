@@ -5,8 +5,7 @@ AWS asks for trusted access of IAM first (`organizations:EnableAWSServiceAccess`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
@@ -15,9 +14,6 @@ from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
 SERVICE: Final = "iam.amazonaws.com"
-CREDENTIALS, SESSIONS = "RootCredentialsManagement", "RootSessions"
-
-Operation = Callable[[Context], Mapping[str, Any]]
 
 
 @operation("iam", "ListOrganizationsFeatures")
@@ -25,7 +21,7 @@ def list_organizations_features(ctx: Context) -> Result:
     return _shown(_managed(ctx, "ListOrganizationsFeatures"))
 
 
-def _switch(name: str, feature: str, *, on: bool) -> Operation:
+def _switch(name: str, feature: str, *, on: bool) -> None:
     @operation("iam", name)
     def switch(ctx: Context) -> Result:
         """Switch a feature on or off; once more changes nothing."""
@@ -34,8 +30,6 @@ def _switch(name: str, feature: str, *, on: bool) -> Operation:
         features = sorted([*kept, feature] if on else kept)
         changed = ctx.world.update(documents.ORGANIZATION, "organization", lambda body: {**body, "features": features})
         return _shown(changed)
-
-    return switch
 
 
 def _managed(ctx: Context, action: str) -> documents.Organization:
@@ -63,11 +57,6 @@ def _shown(org: documents.Organization) -> Result:
     return {"OrganizationId": org["id"], "EnabledFeatures": list(org.get("features", ()))}
 
 
-enable_organizations_root_credentials_management = _switch(
-    "EnableOrganizationsRootCredentialsManagement", CREDENTIALS, on=True
-)
-disable_organizations_root_credentials_management = _switch(
-    "DisableOrganizationsRootCredentialsManagement", CREDENTIALS, on=False
-)
-enable_organizations_root_sessions = _switch("EnableOrganizationsRootSessions", SESSIONS, on=True)
-disable_organizations_root_sessions = _switch("DisableOrganizationsRootSessions", SESSIONS, on=False)
+for _feature in ("RootCredentialsManagement", "RootSessions"):
+    _switch(f"EnableOrganizations{_feature}", _feature, on=True)
+    _switch(f"DisableOrganizations{_feature}", _feature, on=False)

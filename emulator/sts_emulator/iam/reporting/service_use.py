@@ -101,5 +101,9 @@ def done(job: Mapping[str, Any]) -> Result:
     return {"JobStatus": "COMPLETED", "JobCreationDate": job["at"], "JobCompletionDate": job["at"]}
 
 
-def no_job(identifier: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"JobId {identifier} cannot be found.")
+def job_of(ctx: Context, kind: Kind[Body], identifier: str) -> Body:
+    """A job of the caller's account. Raises AwsError."""
+    job = ctx.world.get(kind, identifier)
+    if job is None or job["account"] != ctx.identity.account:
+        raise AwsError("NoSuchEntity", f"JobId {identifier} cannot be found.")
+    return job

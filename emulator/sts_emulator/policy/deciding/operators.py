@@ -181,7 +181,7 @@ def _typed(op: Operator, raw: str, key: str) -> Callable[[str, Mapping[str, tupl
     if op.family == "ip":
         network = read_network(raw, host_bits=TYPES.get(key) == "ip")
         return None if network is None else lambda text, _: is_inside(text, network)
-    read = _READERS.get(op.family)
+    read = READERS.get(op.family)
     if read is None:
         return lambda text, _: text == raw
     wanted = read(raw)
@@ -200,7 +200,7 @@ _RELATIONS: Mapping[Relation, Callable[[Any, Any], bool]] = {
 }
 
 
-_READERS: Mapping[Family, Callable[[str], Any]] = {"bool": read_bool, "number": read_number, "date": read_date}
+READERS: Mapping[Family, Callable[[str], Any]] = {"bool": read_bool, "number": read_number, "date": read_date}
 
 READABLE: Mapping[Family, Callable[[str], bool]] = {"ip": lambda text: read_address(text) is not None, "arn": is_arn}
 """The types of which a request value that cannot be read satisfies not even a negated operator."""

@@ -83,13 +83,10 @@ def _lints(text: str, role_account: str) -> tuple[Finding, ...]:
 def notes(explanation: Explanation) -> Iterable[str]:
     """Facts about the absent keys that the policies test, once each."""
     said: dict[str, None] = {}
-    for layer in explanation.layers:
-        for policy in layer.policies:
-            for trace in policy.statements:
-                for condition in trace.conditions:
-                    why = absence(condition.condition.key, explanation.request.principal)
-                    if not condition.requested and why:
-                        said[f"{condition.condition.key} is absent: {why}"] = None
+    for condition in explanation.conditions:
+        why = absence(condition.condition.key, explanation.request.principal)
+        if not condition.requested and why:
+            said[f"{condition.condition.key} is absent: {why}"] = None
     return tuple(said)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.caller_keys import class_of, meant, never_there
-from sts_emulator.policy.deciding.matching import ArnPattern, Glob, glob, has_wildcard, is_account, is_arn
-from sts_emulator.policy.deciding.typed_values import read_address, read_date, read_number
+from sts_emulator.policy.deciding.matching import ArnPattern, Glob, glob, has_wildcard, is_account
+from sts_emulator.policy.deciding.operators import READABLE, READERS
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, value_of
 from sts_emulator.policy.federated import KINDS, ProviderKind, kind_of_type
 from sts_emulator.policy.keys import MULTIVALUED
@@ -180,10 +180,9 @@ _TYPES: Mapping[Family, str] = {
 
 def _reader(family: Family) -> Callable[[str], bool]:
     """Whether a request value can be read as the operator's type."""
-    readers: Mapping[Family, Callable[[str], object]] = {"number": read_number, "date": read_date, "ip": read_address}
-    if family == "arn":
-        return is_arn
-    read = readers.get(family)
+    if family in READABLE:
+        return READABLE[family]
+    read = READERS.get(family)
     return (lambda _: True) if read is None else (lambda text: read(text) is not None)
 
 

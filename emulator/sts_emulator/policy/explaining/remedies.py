@@ -19,6 +19,7 @@ from sts_emulator.policy.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sts_emulator.policy.deciding.document import Effect
     from sts_emulator.policy.deciding.engine import Request, Verdict
 
 Side = Literal["request", "policy"]
@@ -102,14 +103,7 @@ def remedy(tree: Tree) -> Remedy:
 
 def _dependencies(tree: Tree) -> Iterator[tuple[str, Verdict]]:
     """Each key that an applicable statement tests and whose absence would change the verdict."""
-    keys = {
-        condition.condition.name: condition.condition.key
-        for layer in tree.layers
-        for policy in layer.policies
-        for trace in policy.statements
-        for condition in trace.conditions
-        if condition.requested
-    }
+    keys = {trace.condition.name: trace.condition.key for trace in tree.conditions if trace.requested}
     for name, key in keys.items():
         context = {other: values for other, values in tree.request.context.items() if other != name}
         verdict = engine.decide(replace(tree.request, context=context), tree.policies).verdict
@@ -122,14 +116,8 @@ def _near_misses(tree: Tree) -> Sequence[NearMiss]:
     if layer is None:
         return ()
     misses = [
-        NearMiss(
-            statement.place,
-            _failing(statement),
-            _would(tree, layer, statement),
-            _weight(statement),
-            _distance(statement),
-        )
-        for statement in _candidates(layer, tree.request.action)
+        NearMiss(near.place, _failing(near), _would(tree, layer, near), _weight(near), _distance(near))
+        for near in _candidates(layer, tree.request.action)
     ]
     return sorted(misses, key=lambda miss: (miss.weight, miss.distance))
 
@@ -147,10 +135,10 @@ def _deciding(tree: Tree) -> LayerTrace | None:
     )
 
 
-def _candidates(layer: LayerTrace, action: str) -> Iterator[Candidate]:
+def _candidates(layer: LayerTrace, action: str, effect: Effect = "Allow") -> Iterator[Candidate]:
     for number, policy in enumerate(layer.policies):
         for trace in policy.statements:
-            if trace.statement.effect == "Allow":
+            if trace.statement.effect == effect:
                 yield Candidate(Place(layer.layer, layer.level, number, trace.statement.index, action), policy, trace)
 
 
@@ -214,9 +202,6 @@ def _next_edit(tree: Tree, state: State, side: Side) -> Edit | None:
 
 
 def _lift(layer: LayerTrace, request: Request, side: Side) -> Edit | None:
-    for number, policy in enumerate(layer.policies):
-        for trace in policy.statements:
-            if trace.statement.effect == "Deny" and trace.applies:
-                place = Place(layer.layer, layer.level, number, trace.statement.index, request.action)
-                return lift_deny(place, trace, request, prefer_request=side == "request")
-    return None
+    denials = (denial for denial in _candidates(layer, request.action, "Deny") if denial.trace.applies)
+    denial = next(denials, None)
+    return denial and lift_deny(denial.place, denial.trace, request, prefer_request=side == "request")

@@ -21,7 +21,7 @@ from sts_emulator.policy.layers import LAYERS, words
 from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.deciding.document import Document, Statement
@@ -162,6 +162,14 @@ class Tree:
         grant = trust.grant if trust else None
         needed = engine.needed_layers(self.request, self.policies, says["trust"], grant)
         return engine.fold(Says(**says), grant, needed)
+
+    @property
+    def conditions(self) -> Iterator[ConditionTrace]:
+        """Every condition of every layer."""
+        for layer in self.layers:
+            for policy in layer.policies:
+                for trace in policy.statements:
+                    yield from trace.conditions
 
     def says(self, layer: Layer) -> Verdict | None:
         """What a layer says over all its levels; None: it is not there."""
