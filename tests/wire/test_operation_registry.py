@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TypedDict, Unpack
 
 import pytest
 
@@ -50,6 +51,32 @@ def test_a_member_without_a_parameter():
 
 def test_a_rest_parameter_absorbs_what_is_not_named():
     assert agree("sts", "GetSessionToken", lambda ctx, *, DurationSeconds=None, **_rest: {})
+
+
+class Device(TypedDict, total=False):
+    SerialNumber: str
+    TokenCode: str
+
+
+class Misspelt(TypedDict, total=False):
+    SerialNo: str
+
+
+def test_a_rest_parameter_of_a_type_absorbs_what_the_type_names():
+    def one_missing(ctx, *, DurationSeconds=None, **device: Unpack[Device]):
+        return {}
+
+    def one_too_many(ctx, **device: Unpack[Misspelt]):
+        return {}
+
+    def complete(ctx, *, DurationSeconds=None, MinimumSessionTokenSize=0, **device: Unpack[Device]):
+        return {}
+
+    with pytest.raises(TypeError, match="sts:GetSessionToken: member `MinimumSessionTokenSize` has no parameter$"):
+        agree("sts", "GetSessionToken", one_missing)
+    with pytest.raises(TypeError, match="parameter `SerialNo` is not in the model"):
+        agree("sts", "GetSessionToken", one_too_many)
+    assert agree("sts", "GetSessionToken", complete)
 
 
 def test_an_optional_member_needs_a_default():

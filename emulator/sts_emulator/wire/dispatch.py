@@ -71,7 +71,8 @@ def operation(service: str, name: str) -> Callable[[Function], Function]:
 
     Raises:
         TypeError: when the function's module loads, if a parameter is not in the model, a member of the model is
-            neither a parameter nor absorbed by `**`, or a member that may be absent has no default.
+            neither a parameter nor absorbed by `**`, or a member that may be absent has no default. What `**` unpacks
+            of a type (`Unpack[Paging]`) are parameters as well.
     """
 
     def register(function: Function) -> Function:
@@ -264,7 +265,8 @@ def _check(service: str, name: str, function: Callable[..., Any]) -> None:
 
 
 def _disagreements(function: Callable[..., Any], members: Collection[str], required: Collection[str]) -> Iterator[str]:
-    code = inspect.unwrap(function).__code__  # inspect.signature takes a tenth of a millisecond for each
+    function = inspect.unwrap(function)
+    code = function.__code__  # inspect.signature takes a tenth of a millisecond for each
     end = code.co_argcount + code.co_kwonlyargcount
     named, defaults = code.co_varnames[code.co_argcount : end], function.__kwdefaults__ or {}
     is_open = bool(code.co_flags & inspect.CO_VARKEYWORDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from sts_emulator.accounts import managed_policies
@@ -21,66 +22,79 @@ from sts_emulator.wire.dispatch import Result, operation
 ATTACHED_QUOTA = 10
 INLINE_QUOTA = {"user": 2048, "group": 5120, "role": 10240}  # characters of all inline policies, white space aside
 
-Operation = Callable[..., Mapping[str, Any]]
-Three = tuple[Operation, Operation, Operation]
+Carried = Callable[..., Result]
 
 
-def _for_each(make: Callable[[AnyNoun], Operation]) -> Three:
-    return make(USER), make(GROUP), make(ROLE)
+def _each(name: str, *nouns: AnyNoun) -> Callable[[Carried], Carried]:
+    """Register an operation of users, groups and roles, or of these nouns: the function is told whose it is."""
+
+    def register(function: Carried) -> Carried:
+        for noun in nouns or (USER, GROUP, ROLE):
+            _register(name.format(noun.wire), function, noun)
+        return function
+
+    return register
+
+
+def _register(name: str, function: Carried, noun: AnyNoun) -> None:
+    @operation("iam", name)
+    @wraps(function)  # whose parameters are held against the model
+    def carried_out(ctx: Context, **asked: Any) -> Result:
+        return function(ctx, noun, **asked)
+
+
+def _held(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys | None = None) -> Stored:
+    """Whom the operation is about, once the caller may do it. Raises AwsError."""
+    return reach(ctx, ctx.operation, noun, named[noun.member], keys)
+
+
+def _changed(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys | None = None) -> Stored:
+    """Likewise, where it is to be changed."""
+    holder = _held(ctx, noun, named, keys)
+    check_modifiable(holder)
+    return holder
 
 
 # -- inline policies ----------------------------------------------------------------------------------------------
 
 
-def _put(noun: AnyNoun) -> Operation:
-    @operation("iam", f"Put{noun.wire}Policy")
-    def put(ctx: Context, *, PolicyName: str, PolicyDocument: str, **named: str) -> Result:
-        """Embed a policy, or replace the one of that name, whatever its case of letters."""
-        holder = reach(ctx, f"Put{noun.wire}Policy", noun, named[noun.member])
-        check_modifiable(holder)
-        check("inline", PolicyDocument)
-        ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_inline(noun, body, PolicyName, PolicyDocument))
-        return {}
-
-    return put
+@_each("Put{}Policy")
+def _put(ctx: Context, noun: AnyNoun, *, PolicyName: str, PolicyDocument: str, **named: str) -> Result:
+    """Embed a policy, or replace the one of that name, whatever its case of letters."""
+    holder = _changed(ctx, noun, named)
+    check("inline", PolicyDocument)
+    ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_inline(noun, body, PolicyName, PolicyDocument))
+    return {}
 
 
-def _get(noun: AnyNoun) -> Operation:
-    @operation("iam", f"Get{noun.wire}Policy")
-    def get(ctx: Context, *, PolicyName: str, **named: str) -> Result:
-        """One embedded policy; its name is given back as asked for."""
-        holder = reach(ctx, f"Get{noun.wire}Policy", noun, named[noun.member])
-        text = holder["inline"][_inline_name(noun, holder, PolicyName)]
-        return {noun.member: holder["name"], "PolicyName": PolicyName, "PolicyDocument": quoted(text)}
-
-    return get
+@_each("Get{}Policy")
+def _get(ctx: Context, noun: AnyNoun, *, PolicyName: str, **named: str) -> Result:
+    """One embedded policy; its name is given back as asked for."""
+    holder = _held(ctx, noun, named)
+    text = holder["inline"][_inline_name(noun, holder, PolicyName)]
+    return {noun.member: holder["name"], "PolicyName": PolicyName, "PolicyDocument": quoted(text)}
 
 
-def _delete(noun: AnyNoun) -> Operation:
-    @operation("iam", f"Delete{noun.wire}Policy")
-    def delete(ctx: Context, *, PolicyName: str, **named: str) -> Result:
-        """Remove an embedded policy."""
-        holder = reach(ctx, f"Delete{noun.wire}Policy", noun, named[noun.member])
-        check_modifiable(holder)
-        gone = _inline_name(noun, holder, PolicyName)
-        ctx.world.update(
-            noun.kind,
-            noun.key(holder),
-            lambda body: {**body, "inline": {name: text for name, text in body["inline"].items() if name != gone}},
-        )
-        return {}
-
-    return delete
+@_each("Delete{}Policy")
+def _delete(ctx: Context, noun: AnyNoun, *, PolicyName: str, **named: str) -> Result:
+    """Remove an embedded policy."""
+    holder = _changed(ctx, noun, named)
+    gone = _inline_name(noun, holder, PolicyName)
+    ctx.world.update(
+        noun.kind,
+        noun.key(holder),
+        lambda body: {**body, "inline": {name: text for name, text in body["inline"].items() if name != gone}},
+    )
+    return {}
 
 
-def _list(noun: AnyNoun) -> Operation:
-    @operation("iam", f"List{noun.wire}Policies")
-    def names(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str) -> Result:
-        """The names of the embedded policies."""
-        holder = reach(ctx, f"List{noun.wire}Policies", noun, named[noun.member])
-        return page(ctx, "PolicyNames", sorted(holder["inline"]), {"Marker": Marker, "MaxItems": MaxItems})
-
-    return names
+@_each("List{}Policies")
+def _list_inline(
+    ctx: Context, noun: AnyNoun, *, Marker: str | None = None, MaxItems: int | None = None, **named: str
+) -> Result:
+    """The names of the embedded policies."""
+    holder = _held(ctx, noun, named)
+    return page(ctx, "PolicyNames", sorted(holder["inline"]), {"Marker": Marker, "MaxItems": MaxItems})
 
 
 def _with_inline(noun: AnyNoun, body: Mapping[str, Any], name: str, text: str) -> Result:
@@ -102,52 +116,47 @@ def _inline_name(noun: AnyNoun, holder: Stored, name: str) -> str:
 # -- attached policies --------------------------------------------------------------------------------------------
 
 
-def _attach(noun: AnyNoun) -> Operation:
-    @operation("iam", f"Attach{noun.wire}Policy")
-    def attach(ctx: Context, *, PolicyArn: str, **named: str) -> Result:
-        """Attach a managed policy; attaching it again changes nothing."""
-        holder = reach(ctx, f"Attach{noun.wire}Policy", noun, named[noun.member], {"iam:policyarn": (PolicyArn,)})
-        check_modifiable(holder)
-        check_policy_arn(PolicyArn)
-        if not can_attach(ctx, PolicyArn):
-            raise AwsError("NoSuchEntity", f"Policy {PolicyArn} does not exist or is not attachable.")
-        ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_attached(noun, body, PolicyArn))
-        return {}
-
-    return attach
+@_each("Attach{}Policy")
+def _attach(ctx: Context, noun: AnyNoun, *, PolicyArn: str, **named: str) -> Result:
+    """Attach a managed policy; attaching it again changes nothing."""
+    holder = _changed(ctx, noun, named, {"iam:policyarn": (PolicyArn,)})
+    check_policy_arn(PolicyArn)
+    if not can_attach(ctx, PolicyArn):
+        raise AwsError("NoSuchEntity", f"Policy {PolicyArn} does not exist or is not attachable.")
+    ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_attached(noun, body, PolicyArn))
+    return {}
 
 
-def _detach(noun: AnyNoun) -> Operation:
-    @operation("iam", f"Detach{noun.wire}Policy")
-    def detach(ctx: Context, *, PolicyArn: str, **named: str) -> Result:
-        """Detach a managed policy."""
-        holder = reach(ctx, f"Detach{noun.wire}Policy", noun, named[noun.member], {"iam:policyarn": (PolicyArn,)})
-        check_modifiable(holder)
-        check_policy_arn(PolicyArn)
-        if PolicyArn not in holder["attached"]:
-            raise AwsError("NoSuchEntity", f"Policy {PolicyArn} was not found.")
-        ctx.world.update(
-            noun.kind,
-            noun.key(holder),
-            lambda body: {**body, "attached": [arn for arn in body["attached"] if arn != PolicyArn]},
-        )
-        return {}
-
-    return detach
+@_each("Detach{}Policy")
+def _detach(ctx: Context, noun: AnyNoun, *, PolicyArn: str, **named: str) -> Result:
+    """Detach a managed policy."""
+    holder = _changed(ctx, noun, named, {"iam:policyarn": (PolicyArn,)})
+    check_policy_arn(PolicyArn)
+    if PolicyArn not in holder["attached"]:
+        raise AwsError("NoSuchEntity", f"Policy {PolicyArn} was not found.")
+    ctx.world.update(
+        noun.kind,
+        noun.key(holder),
+        lambda body: {**body, "attached": [arn for arn in body["attached"] if arn != PolicyArn]},
+    )
+    return {}
 
 
-def _list_attached(noun: AnyNoun) -> Operation:
-    @operation("iam", f"ListAttached{noun.wire}Policies")
-    def attached(
-        ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None, **named: str
-    ) -> Result:
-        """Name and ARN of the attached policies."""
-        holder = reach(ctx, f"ListAttached{noun.wire}Policies", noun, named[noun.member])
-        under = [arn for arn in holder["attached"] if policy_path(arn).startswith(PathPrefix)]
-        paging: Paging = {"Marker": Marker, "MaxItems": MaxItems}
-        return page(ctx, "AttachedPolicies", under, paging, attached_policy)
-
-    return attached
+@_each("ListAttached{}Policies")
+def _list_attached(
+    ctx: Context,
+    noun: AnyNoun,
+    *,
+    PathPrefix: str = "/",
+    Marker: str | None = None,
+    MaxItems: int | None = None,
+    **named: str,
+) -> Result:
+    """Name and ARN of the attached policies."""
+    holder = _held(ctx, noun, named)
+    under = [arn for arn in holder["attached"] if policy_path(arn).startswith(PathPrefix)]
+    paging: Paging = {"Marker": Marker, "MaxItems": MaxItems}
+    return page(ctx, "AttachedPolicies", under, paging, attached_policy)
 
 
 def attached_policy(arn: str) -> dict[str, str]:
@@ -216,32 +225,24 @@ def shown_boundary(holder: Stored) -> Result:
     return {"PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": holder["boundary"]}}
 
 
-def _put_boundary(noun: AnyNoun) -> Operation:
-    @operation("iam", f"Put{noun.wire}PermissionsBoundary")
-    def put_boundary(ctx: Context, *, PermissionsBoundary: str, **named: str) -> Result:
-        """Set the permissions boundary."""
-        keys = boundary_keys(PermissionsBoundary)
-        holder = reach(ctx, f"Put{noun.wire}PermissionsBoundary", noun, named[noun.member], keys)
-        check_modifiable(holder)
-        check_boundary(ctx, PermissionsBoundary)
-        ctx.world.update(noun.kind, noun.key(holder), changed(boundary=PermissionsBoundary))
-        return {}
-
-    return put_boundary
+@_each("Put{}PermissionsBoundary", USER, ROLE)
+def _put_boundary(ctx: Context, noun: AnyNoun, *, PermissionsBoundary: str, **named: str) -> Result:
+    """Set the permissions boundary."""
+    keys = boundary_keys(PermissionsBoundary)
+    holder = _changed(ctx, noun, named, keys)
+    check_boundary(ctx, PermissionsBoundary)
+    ctx.world.update(noun.kind, noun.key(holder), changed(boundary=PermissionsBoundary))
+    return {}
 
 
-def _delete_boundary(noun: AnyNoun) -> Operation:
-    @operation("iam", f"Delete{noun.wire}PermissionsBoundary")
-    def delete_boundary(ctx: Context, **named: str) -> Result:
-        """Remove the permissions boundary."""
-        holder = reach(ctx, f"Delete{noun.wire}PermissionsBoundary", noun, named[noun.member])
-        check_modifiable(holder)
-        if not holder.get("boundary"):
-            raise AwsError("NoSuchEntity", f"{noun.wire} {holder['name']} does not have a permissions boundary.")
-        ctx.world.update(noun.kind, noun.key(holder), changed(boundary=None))
-        return {}
-
-    return delete_boundary
+@_each("Delete{}PermissionsBoundary", USER, ROLE)
+def _delete_boundary(ctx: Context, noun: AnyNoun, **named: str) -> Result:
+    """Remove the permissions boundary."""
+    holder = _changed(ctx, noun, named)
+    if not holder.get("boundary"):
+        raise AwsError("NoSuchEntity", f"{noun.wire} {holder['name']} does not have a permissions boundary.")
+    ctx.world.update(noun.kind, noun.key(holder), changed(boundary=None))
+    return {}
 
 
 # -- deletion -----------------------------------------------------------------------------------------------------
@@ -257,14 +258,3 @@ def check_bare(holder: Mapping[str, object]) -> None:
         raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
     if holder["inline"]:
         raise AwsError("DeleteConflict", "Cannot delete entity, must delete policies first.")
-
-
-put_user_policy, put_group_policy, put_role_policy = _for_each(_put)
-get_user_policy, get_group_policy, get_role_policy = _for_each(_get)
-delete_user_policy, delete_group_policy, delete_role_policy = _for_each(_delete)
-list_user_policies, list_group_policies, list_role_policies = _for_each(_list)
-attach_user_policy, attach_group_policy, attach_role_policy = _for_each(_attach)
-detach_user_policy, detach_group_policy, detach_role_policy = _for_each(_detach)
-list_attached_user_policies, list_attached_group_policies, list_attached_role_policies = _for_each(_list_attached)
-put_user_permissions_boundary, put_role_permissions_boundary = _put_boundary(USER), _put_boundary(ROLE)
-delete_user_permissions_boundary, delete_role_permissions_boundary = _delete_boundary(USER), _delete_boundary(ROLE)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.accounts.documents import Role
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.nouns import ROLE, born, claim
+from sts_emulator.iam.nouns import ROLE, claim
 from sts_emulator.iam.permits import permit, permit_new, resource_keys
 from sts_emulator.iam.policies.policy_documents import quoted, trust_to_show, trust_to_store
 from sts_emulator.iam.policies.policy_holders import can_attach
@@ -86,19 +85,17 @@ def _made(
         if not can_attach(ctx, policy):  # the catalogue has not all of AWS's policies
             raise AwsError("NoSuchEntity", f"Policy {policy} does not exist or is not attachable.")
     claim(ctx, ROLE, wanted.name)
-    role: Any = {
-        **born(ctx, ROLE, wanted.path, wanted.name),
-        "trust": trust,
-        "description": wanted.description,
-        "max_duration": wanted.max_duration,
-        "tags": {},
-        "inline": dict(wanted.inline),
-        "attached": list(wanted.attached),
-        "template": {"arn": template["TemplateArn"], "minor": template["MinorVersion"], "values": dict(values)},
-    }
-    ctx.world.add(ROLE.kind, ROLE.key(role), role, uid=role["id"])
-    made: Role = role
-    return made
+    return roles.add(
+        ctx,
+        wanted.path,
+        wanted.name,
+        trust,
+        description=wanted.description,
+        max_duration=wanted.max_duration,
+        inline=dict(wanted.inline),
+        attached=list(wanted.attached),
+        template={"arn": template["TemplateArn"], "minor": template["MinorVersion"], "values": dict(values)},
+    )
 
 
 def _check_same(ctx: Context, role: Role, template: Template, wanted: Blueprint) -> None:

@@ -48,18 +48,11 @@ def create_role(
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, ROLE, RoleName)
-    role: Any = {
-        **born(ctx, ROLE, Path, RoleName),
-        "trust": trust,
-        "description": Description,
-        "max_duration": MaxSessionDuration,
-        "tags": labels,
-        "inline": {},
-        "attached": [],
-    }
     optional = {"boundary": PermissionsBoundary, "max_signin_duration": MaxSigninSessionDuration}
-    role |= {member: value for member, value in optional.items() if value}
-    ctx.world.add(ROLE.kind, ROLE.key(role), role, uid=role["id"])
+    given = {member: value for member, value in optional.items() if value}
+    role = add(
+        ctx, Path, RoleName, trust, description=Description, max_duration=MaxSessionDuration, tags=labels, **given
+    )
     return {
         "Role": {
             **shown(ctx.world, role),
@@ -68,6 +61,15 @@ def create_role(
             **tags.echoed(labels),
         }
     }
+
+
+def add(ctx: Context, path: str, name: str, trust: str, **members: Any) -> Role:
+    """A new role; `members` are those of its document that are to be set."""
+    plain = {"description": "", "max_duration": DEFAULT_MAX_DURATION, "tags": {}, "inline": {}, "attached": []}
+    role: Any = {**born(ctx, ROLE, path, name), "trust": trust, **plain, **members}
+    ctx.world.add(ROLE.kind, ROLE.key(role), role, uid=role["id"])
+    made: Role = role
+    return made
 
 
 @operation("iam", "GetRole")

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.managed_policies import PREFIX
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.nouns import ROLE, born
+from sts_emulator.iam.nouns import ROLE
 from sts_emulator.iam.permits import permit, reach
 from sts_emulator.iam.policies.policy_documents import quoted
 from sts_emulator.iam.principals import linked_services, roles
 from sts_emulator.iam.principals.protected_roles import SERVICE_LINKED, is_service_linked
-from sts_emulator.vending.assume import DEFAULT_MAX_DURATION
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -64,18 +62,9 @@ def ensure(ctx: Context, service: str) -> None:
 def _make(
     ctx: Context, service: str, known: linked_services.LinkedService, name: str, description: str
 ) -> documents.Role:
-    role: Any = {
-        **born(ctx, ROLE, f"{SERVICE_LINKED}{service}/", name),
-        "trust": _trust(service),
-        "description": description,
-        "max_duration": DEFAULT_MAX_DURATION,
-        "tags": {},
-        "inline": {},
-        "attached": [f"{PREFIX}aws-service-role/{known.policy}"] if known.policy else [],
-    }
-    ctx.world.add(ROLE.kind, ROLE.key(role), role, uid=role["id"])
-    made: documents.Role = role
-    return made
+    attached = [f"{PREFIX}aws-service-role/{known.policy}"] if known.policy else []
+    path = f"{SERVICE_LINKED}{service}/"
+    return roles.add(ctx, path, name, _trust(service), description=description, attached=attached)
 
 
 @operation("iam", "DeleteServiceLinkedRole")
