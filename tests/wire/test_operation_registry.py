@@ -72,7 +72,7 @@ def test_a_rest_parameter_of_a_type_absorbs_what_the_type_names():
     def complete(ctx, *, DurationSeconds=None, MinimumSessionTokenSize=0, **device: Unpack[Device]):
         return {}
 
-    with pytest.raises(TypeError, match="sts:GetSessionToken: member `MinimumSessionTokenSize` has no parameter$"):
+    with pytest.raises(TypeError, match=r"sts:GetSessionToken: member `MinimumSessionTokenSize` has no parameter$"):
         agree("sts", "GetSessionToken", one_missing)
     with pytest.raises(TypeError, match="parameter `SerialNo` is not in the model"):
         agree("sts", "GetSessionToken", one_too_many)
