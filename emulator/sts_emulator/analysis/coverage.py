@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 
 from sts_emulator.analysis.mutation import documents_of
-from sts_emulator.policy.deciding.document import Document, parse
-from sts_emulator.policy.deciding.engine import Request
+from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.explaining.traces import StatementTrace, trace_statements
 from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
@@ -48,11 +47,10 @@ def coverage(rehearsal: Rehearsal, outcomes: Sequence[Outcome]) -> Iterator[Cove
     """Everything that can be exercised in the scenario's policies."""
     counted = _count(outcomes)
     for policy in held(rehearsal.world, rehearsal.scenario):
-        text = policy.text(rehearsal.world)
-        document = _parsed(policy.shown(rehearsal.world))
-        if text is None or document is None:
+        text, shown = policy.text(rehearsal.world), policy.shown(rehearsal.world)
+        if text is None or shown is None:
             continue
-        for statement in document.statements:
+        for statement in parse(shown).statements:
             seen = counted.get((text, statement.index), _Counted())
             place = (policy.label, policy.file)
             sid = f' "{statement.sid}"' if statement.sid else ""
@@ -70,13 +68,9 @@ def _count(outcomes: Sequence[Outcome]) -> Mapping[tuple[str, int], _Counted]:
     for outcome in outcomes:
         for consulted in outcome.decisions:
             for document in documents_of(consulted):
-                for trace in _traces(document, consulted.request):
+                for trace in trace_statements(document, consulted.request, bounded=False):
                     _note(counted.setdefault((document.text, trace.statement.index), _Counted()), trace)
     return counted
-
-
-def _traces(document: Document, request: Request) -> tuple[StatementTrace, ...]:
-    return trace_statements(document, request, bounded=False)
 
 
 def _note(seen: _Counted, trace: StatementTrace) -> None:
@@ -90,7 +84,3 @@ def _note(seen: _Counted, trace: StatementTrace) -> None:
             seen.held[number] = seen.held.get(number, 0) + 1
         elif wrong == [number]:
             seen.failed[number] = seen.failed.get(number, 0) + 1
-
-
-def _parsed(text: str | None) -> Document | None:
-    return None if text is None else parse(text)

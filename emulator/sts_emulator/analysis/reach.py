@@ -237,8 +237,9 @@ class Reach:
             return
         policies = self._estate.policies(role, holder)
         kind: Kind = "user" if holder.caller.principal.type == "user" else "role"
+        own = (*holder.identity, holder.boundary) if holder.boundary else holder.identity
         for caller in sessions_of(holder.caller, self._estate.shown_trust(role)):
-            answer = self._first(role, caller, policies, (*holder.identity, *_some(holder.boundary)))
+            answer = self._first(role, caller, policies, own)
             if answer is not None:
                 yield self._step(role, caller, kind, holder.arn, answer, depends=holder.is_assumed)
                 return
@@ -322,7 +323,3 @@ def _without_session(arn: str) -> str:
     if ":assumed-role/" not in arn:
         return arn
     return arn.replace(":sts:", ":iam:").replace(":assumed-role/", ":role/").rpartition("/")[0]
-
-
-def _some(document: Document | None) -> tuple[Document, ...]:
-    return () if document is None else (document,)

@@ -10,7 +10,6 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.events import Event
 from sts_emulator.core.world import World
 from sts_emulator.labs.lab import PROOF
 from sts_emulator.policy.values import dataclass
@@ -71,7 +70,9 @@ class Seen:
     @cached_property
     def attempts(self) -> list[Attempt]:
         """All attempts since the lab began, oldest first."""
-        return [_attempt(event) for event in reversed(self.server.events.newest(self.world.name, LOOKED))]
+        return [
+            Attempt(event.at, event.record()) for event in reversed(self.server.events.newest(self.world.name, LOOKED))
+        ]
 
     def find(self, about: Mapping[str, str], *, since: float = 0.0) -> Iterator[Attempt]:
         """The attempts whose records match, oldest first; `since` is a time of the world."""
@@ -115,7 +116,3 @@ def _read(asked: str) -> Expectation:
     expectation: Expectation = reader.read(Expectation, Node.of(json.loads(asked)))
     reader.finish()
     return expectation
-
-
-def _attempt(event: Event) -> Attempt:
-    return Attempt(event.at, event.record())

@@ -10,20 +10,19 @@ from typing import Final
 from urllib.parse import quote
 
 from sts_emulator.analysis.reports.message import Message
-from sts_emulator.policy.json_types import JsonObject
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
 def sarif(messages: Sequence[Message], rules: Mapping[str, tuple[str, str]]) -> str:
     """One run; `rules` are title and help text by rule id, for every rule that a message names."""
+    from importlib.metadata import version
+
     used = sorted({message.rule for message in messages})
     index = {rule: number for number, rule in enumerate(used)}
-    driver = {
-        "name": "sts-emulator",
-        "version": _version(),
-        "rules": [_rule(rule, *rules.get(rule, (rule, rule))) for rule in used],
-    }
+    told = ((rule, *rules.get(rule, (rule, rule))) for rule in used)
+    shown = [{"id": rule, "shortDescription": {"text": title}, "help": {"text": text}} for rule, title, text in told]
+    driver = {"name": "sts-emulator", "version": version("sts-emulator"), "rules": shown}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -31,10 +30,6 @@ def sarif(messages: Sequence[Message], rules: Mapping[str, tuple[str, str]]) -> 
         "results": [_result(message, index[message.rule]) for message in messages],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _rule(identifier: str, title: str, text: str) -> JsonObject:
-    return {"id": identifier, "shortDescription": {"text": title}, "help": {"text": text}}
 
 
 def _result(message: Message, index: int) -> Mapping[str, object]:
@@ -56,9 +51,3 @@ def _artifact(file: str) -> dict[str, str]:
     if path.is_absolute():
         return {"uri": f"file://{quote(str(path))}"}
     return {"uri": quote(str(path)), "uriBaseId": "ROOT"}
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("sts-emulator")

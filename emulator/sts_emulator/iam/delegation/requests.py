@@ -73,7 +73,8 @@ def create_delegation_request(
     channel = parse_arn(NotificationChannel)
     if channel is None or channel.service != "sns" or channel.account != account:
         raise AwsError("InvalidInput", f"{NotificationChannel} is not an SNS topic of account {account}.")
-    if any(_of_workflow(request, account, RequestorWorkflowId) for request in ctx.world.page(DELEGATION_REQUEST)):
+    known = ((request["requestor"], request["workflow"]) for request in ctx.world.page(DELEGATION_REQUEST))
+    if (account, RequestorWorkflowId) in known:
         message = f"A delegation request with workflow id {RequestorWorkflowId} already exists."
         raise AwsError("EntityAlreadyExists", message)
     parameters = [dict(parameter) for parameter in Permissions.get("Parameters", ())]
@@ -99,10 +100,6 @@ def create_delegation_request(
     said = {"message": RequestMessage, "redirect": RedirectUrl, "owner_account": OwnerAccountId}
     ctx.world.add(DELEGATION_REQUEST, identifier, changed(**said)(request))
     return {"DelegationRequestId": identifier, "ConsoleDeepLink": f"{ctx.base_url}/console?delegation={identifier}"}
-
-
-def _of_workflow(request: DelegationRequest, account: str, workflow: str) -> bool:
-    return bool(request["requestor"] == account and request["workflow"] == workflow)
 
 
 # -- the customer's side ------------------------------------------------------------------------------------------

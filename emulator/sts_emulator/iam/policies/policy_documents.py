@@ -18,14 +18,14 @@ from sts_emulator.policy.saving.validate import Kind, restore_principals, rewrit
 _ORDER = ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 
 
-def check(kind: Kind, text: str, *, quota: int | None = None) -> None:
+def check(kind: Kind, text: str) -> None:
     """Refuse an identity policy (`identity` if managed, `inline` if not) that IAM would not save.
 
     Raises:
-        AwsError: MalformedPolicyDocument, or LimitExceeded above `quota` characters.
+        AwsError: MalformedPolicyDocument; LimitExceeded.
     """
     try:
-        validate(kind, text, quota=quota)
+        validate(kind, text)
     except MalformedPolicy as bad:
         raise refused(bad) from None
 

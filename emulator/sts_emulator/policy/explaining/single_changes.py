@@ -268,7 +268,7 @@ def _mend_condition(  # noqa: PLR0911 # one per reason
     if code == "wildcard_literal":
         return _rename_operator(place, trace, op.text.replace(op.base, "StringNotLike" if op.negated else "StringLike"))
     if code == "unknown_operator":
-        closest = _closest_operator(op.text)
+        closest = next((name for name in OPERATORS if name.lower() == op.text.lower()), "")  # in other letters
         return _rename_operator(place, trace, closest) if closest else drop
     if code == "multivalued_without_set_operator":
         return _rename_operator(place, trace, f"ForAnyValue:{op.text}")
@@ -299,11 +299,6 @@ def _rename_key(place: Place, trace: ConditionTrace, key: str) -> Edit:
 def _rename_operator(place: Place, trace: ConditionTrace, name: str) -> Edit:
     old, key = trace.condition.operator.text, trace.condition.key
     return _edit(place, ".Condition", f"test {key} with {name} instead of {old}", renamed(old, key, name), old, name, 1)
-
-
-def _closest_operator(text: str) -> str:
-    """The operator that differs in case alone, or the empty text."""
-    return next((name for name in OPERATORS if name.lower() == text.lower()), "")
 
 
 def _add_value(place: Place, trace: ConditionTrace, *, misspelt: bool) -> Edit:
