@@ -1,4 +1,7 @@
-"""May the caller do this in IAM? The one question with which every operation of this room begins."""
+"""May the caller do this in IAM? The one question with which every operation of this room begins.
+
+Where no action is named, it is that of the operation's own name.
+"""
 
 from __future__ import annotations
 
@@ -35,49 +38,43 @@ def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None, n
 
 
 def permit_new(
-    ctx: Context,
-    action: str,
-    noun: AnyNoun,
-    arn: str,
-    labels: Mapping[str, str],
-    keys: Keys | None = None,
-    named: str = "",
+    ctx: Context, noun: AnyNoun, arn: str, labels: Mapping[str, str], keys: Keys | None = None, named: str = ""
 ) -> None:
     """Let something be created, which takes the permission to tag as well when it is born with tags.
 
     Raises:
         AwsError: AccessDenied.
     """
-    permit(ctx, action, arn, {**tag_keys(labels), **(keys or {})}, named)
+    permit(ctx, ctx.operation, arn, {**tag_keys(labels), **(keys or {})}, named)
     if labels:
         permit(ctx, f"Tag{noun.wire}", arn, tag_keys(labels), named)
 
 
-def consult(ctx: Context, action: str, noun: Noun[Body], value: str, keys: Keys | None = None) -> Body | None:
-    """The named thing, or None, once the caller may do `action` to it; a missing one is authorized by name as well."""
+def consult(ctx: Context, noun: Noun[Body], value: str, keys: Keys | None = None) -> Body | None:
+    """The named thing, or None, once the caller may do the operation to it; a missing one is authorized by name."""
     account = ctx.identity.account
     thing = noun.find(ctx.world, account, value)
     named = noun.spoken.format(value)
     if thing is not None:
-        permit(ctx, action, str(thing["arn"]), {**resource_keys(noun, thing), **(keys or {})}, named)
+        permit(ctx, ctx.operation, str(thing["arn"]), {**resource_keys(noun, thing), **(keys or {})}, named)
     else:
-        permit(ctx, action, value if noun.by_arn else noun.arn(account, "/", value), keys, named)
+        permit(ctx, ctx.operation, value if noun.by_arn else noun.arn(account, "/", value), keys, named)
     return thing
 
 
-def reach(ctx: Context, action: str, noun: Noun[Body], value: str, keys: Keys | None = None) -> Body:
-    """The named thing, once the caller may do `action` to it.
+def reach(ctx: Context, noun: Noun[Body], value: str, keys: Keys | None = None) -> Body:
+    """The named thing, once the caller may do the operation to it.
 
     Raises:
         AwsError: AccessDenied first, then NoSuchEntity: a caller without the permission learns nothing.
     """
-    thing = consult(ctx, action, noun, value, keys)
+    thing = consult(ctx, noun, value, keys)
     if thing is None:
         raise noun.absent(value)
     return thing
 
 
-def reach_user(ctx: Context, action: str, name: str | None) -> User | None:
+def reach_user(ctx: Context, name: str | None) -> User | None:
     """The user that a call without `UserName` means, which is the caller; None for the account's root.
 
     Raises:
@@ -85,13 +82,13 @@ def reach_user(ctx: Context, action: str, name: str | None) -> User | None:
     """
     caller = ctx.identity
     if name:
-        return reach(ctx, action, USER, name)
+        return reach(ctx, USER, name)
     if caller.user is not None:
-        return reach(ctx, action, USER, caller.user["name"])
+        return reach(ctx, USER, caller.user["name"])
     if caller.principal.type != "root":
-        permit(ctx, action, "*")
+        permit(ctx, ctx.operation, "*")
         raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
-    permit(ctx, action, root_arn(caller.account))
+    permit(ctx, ctx.operation, root_arn(caller.account))
     return None
 
 

@@ -54,7 +54,7 @@ def _tag(noun: AnyNoun) -> Operation:
     def tag(ctx: Context, *, Tags: Pairs, **named: str) -> Result:
         """Add tags, or change their values."""
         new = checked(noun, Tags)
-        thing = reach(ctx, f"Tag{noun.wire}", noun, named[noun.member], tag_keys(new))
+        thing = reach(ctx, noun, named[noun.member], tag_keys(new))
         if not new:
             raise AwsError("InvalidInput", "Tags must not be empty.")
 
@@ -73,7 +73,7 @@ def _untag(noun: AnyNoun) -> Operation:
         """Remove tags; keys that are not there are ignored."""
         keys = list(TagKeys)
         asked = {"aws:tagkeys": tuple(keys)} if keys else {}
-        thing = reach(ctx, f"Untag{noun.wire}", noun, named[noun.member], asked)
+        thing = reach(ctx, noun, named[noun.member], asked)
 
         def change(body: Any) -> Any:
             return {**body, "tags": without(body["tags"], keys, folded=noun.folds_tags)}
@@ -88,7 +88,7 @@ def _list(noun: AnyNoun) -> Operation:
     @operation("iam", f"List{noun.wire}Tags")
     def list_tags(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str) -> Result:
         """The tags, sorted by key."""
-        thing = reach(ctx, f"List{noun.wire}Tags", noun, named[noun.member])
+        thing = reach(ctx, noun, named[noun.member])
         return page(ctx, "Tags", shown(thing.get("tags", {})), {"Marker": Marker, "MaxItems": MaxItems})
 
     return list_tags

@@ -24,7 +24,7 @@ ROOT_NAME = "root"
 @operation("iam", "CreateAccessKey")
 def create_access_key(ctx: Context, *, UserName: str | None = None) -> Result:
     """A new key of a user, or of the caller; its secret is shown this once."""
-    user = reach_user(ctx, "CreateAccessKey", UserName)
+    user = reach_user(ctx, UserName)
     key_id, secret = new_long_term_key(ctx.identity.account)
     key = add_access_key(ctx, user, key_id, secret)
     return {"AccessKey": {**_shown(key), "SecretAccessKey": secret}}
@@ -49,7 +49,7 @@ def add_access_key(ctx: Context, user: User | None, key_id: str, secret: str) ->
 @operation("iam", "ListAccessKeys")
 def list_access_keys(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The keys of a user, or of the caller, without their secrets."""
-    user = reach_user(ctx, "ListAccessKeys", UserName)
+    user = reach_user(ctx, UserName)
     keys = keys_of(ctx.world, ctx.identity.account, user["name"] if user else "")
     return page(ctx, "AccessKeyMetadata", keys, paging, _shown)
 
@@ -57,7 +57,7 @@ def list_access_keys(ctx: Context, *, UserName: str | None = None, **paging: Unp
 @operation("iam", "UpdateAccessKey")
 def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: str | None = None) -> Result:
     """Switch a key on or off."""
-    key = _own_key(ctx, "UpdateAccessKey", UserName, AccessKeyId)
+    key = _own_key(ctx, UserName, AccessKeyId)
     if Status == "Expired":
         raise AwsError("InvalidInput", f"Operation does not support status {Status}")
     ctx.world.update(documents.ACCESS_KEY, key["id"], changed(status=Status))
@@ -67,7 +67,7 @@ def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: 
 @operation("iam", "DeleteAccessKey")
 def delete_access_key(ctx: Context, *, AccessKeyId: str, UserName: str | None = None) -> Result:
     """Delete a key for good."""
-    key = _own_key(ctx, "DeleteAccessKey", UserName, AccessKeyId)
+    key = _own_key(ctx, UserName, AccessKeyId)
     ctx.world.take(documents.ACCESS_KEY, key["id"])
     return {}
 
@@ -98,8 +98,8 @@ def _last_used(ctx: Context, key: AccessKey) -> Result:
     return {"LastUsedDate": int(at), "ServiceName": service, "Region": region}
 
 
-def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> AccessKey:
-    user = reach_user(ctx, action, user_name)
+def _own_key(ctx: Context, user_name: str | None, key_id: str) -> AccessKey:
+    user = reach_user(ctx, user_name)
     key = ctx.world.get(documents.ACCESS_KEY, key_id)
     owner = user["name"] if user else ""
     if key is None or key["account"] != ctx.identity.account or key["user"].lower() != owner.lower():

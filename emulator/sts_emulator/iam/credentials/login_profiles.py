@@ -30,7 +30,7 @@ def create_login_profile(
     MaxSigninSessionDuration: int | None = None,
 ) -> Result:
     """Give a user a password for the console."""
-    user = _user(ctx, "CreateLoginProfile", UserName)
+    user = _user(ctx, UserName)
     if user.get("password"):
         raise AwsError("EntityAlreadyExists", f"Login Profile for user {user['name']} already exists.")
     if Password is None:
@@ -46,7 +46,7 @@ def create_login_profile(
 @operation("iam", "GetLoginProfile")
 def get_login_profile(ctx: Context, *, UserName: str | None = None) -> Result:
     """Whether a user has a password, and since when."""
-    user = _user(ctx, "GetLoginProfile", UserName)
+    user = _user(ctx, UserName)
     return {"LoginProfile": _shown(user, _password(user))}
 
 
@@ -61,7 +61,7 @@ def update_login_profile(
     ResetMaxSigninSessionDuration: bool = False,
 ) -> Result:
     """Set a user's password, or whether it must be changed; what is left out stays."""
-    user = _user(ctx, "UpdateLoginProfile", UserName)
+    user = _user(ctx, UserName)
     check_one_of(MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration)
     password = dict(_password(user))
     if Password is not None:
@@ -79,7 +79,7 @@ def update_login_profile(
 @operation("iam", "DeleteLoginProfile")
 def delete_login_profile(ctx: Context, *, UserName: str | None = None) -> Result:
     """Take the password away; access keys still work."""
-    user = _user(ctx, "DeleteLoginProfile", UserName)
+    user = _user(ctx, UserName)
     _password(user)
     _store(ctx, user, None)
     return {}
@@ -145,8 +145,8 @@ def delete_account_password_policy(ctx: Context) -> Result:
 # -- parts --------------------------------------------------------------------------------------------------------
 
 
-def _user(ctx: Context, action: str, name: str | None) -> User:
-    user = reach_user(ctx, action, name)
+def _user(ctx: Context, name: str | None) -> User:
+    user = reach_user(ctx, name)
     if user is None:
         raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
     return user

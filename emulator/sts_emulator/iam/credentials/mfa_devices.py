@@ -40,7 +40,7 @@ def create_virtual_mfa_device(
         )
     account = ctx.identity.account
     arn = MFA_DEVICE.arn(account, Path, VirtualMFADeviceName)
-    permit_new(ctx, "CreateVirtualMFADevice", MFA_DEVICE, arn, labels)
+    permit_new(ctx, MFA_DEVICE, arn, labels)
     if ctx.world.get(MFA_DEVICE.kind, key_of(account, VirtualMFADeviceName)) is not None:
         raise AwsError("EntityAlreadyExists", MFA_DEVICE.taken)
     device: MfaDevice = {
@@ -72,7 +72,7 @@ def enable_mfa_device(
     ctx: Context, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
 ) -> Result:
     """Give a device to a user, who proves to have it by two codes in a row."""
-    user = reach(ctx, "EnableMFADevice", USER, UserName)
+    user = reach(ctx, USER, UserName)
     _refuse_unproven(ctx, user)
     device = MFA_DEVICE.find(ctx.world, user["account"], SerialNumber)
     if device is None:
@@ -93,7 +93,7 @@ def resync_mfa_device(
     ctx: Context, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
 ) -> Result:
     """Learn how far a device's clock is off, from two codes in a row."""
-    user = reach(ctx, "ResyncMFADevice", USER, UserName)
+    user = reach(ctx, USER, UserName)
     device = _owned(ctx, user, SerialNumber)
     _update(ctx, device, **_proven(ctx, device, AuthenticationCode1, AuthenticationCode2))
     return {}
@@ -102,7 +102,7 @@ def resync_mfa_device(
 @operation("iam", "DeactivateMFADevice")
 def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Result:
     """Take a device back from its user, or from the caller; a passkey is then gone."""
-    user = reach_user(ctx, "DeactivateMFADevice", UserName)
+    user = reach_user(ctx, UserName)
     if user is not None:
         _refuse_unproven(ctx, user)
     fido = _fido(ctx, user, SerialNumber)
@@ -117,7 +117,7 @@ def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | No
 @operation("iam", "DeleteVirtualMFADevice")
 def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Result:
     """Delete a device that nobody has."""
-    device = reach(ctx, "DeleteVirtualMFADevice", MFA_DEVICE, SerialNumber)
+    device = reach(ctx, MFA_DEVICE, SerialNumber)
     if device["owner"]:
         raise AwsError("DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.")
     ctx.world.take(MFA_DEVICE.kind, MFA_DEVICE.key(device))
@@ -127,7 +127,7 @@ def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Result:
 @operation("iam", "ListMFADevices")
 def list_mfa_devices(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The devices of a user, or of the caller."""
-    user = reach_user(ctx, "ListMFADevices", UserName)
+    user = reach_user(ctx, UserName)
     account = ctx.identity.account
     devices = users.devices_of(ctx.world, account, user["id"] if user else account)
     return page(ctx, "MFADevices", devices, paging, lambda device: _shown(user, device))
@@ -151,9 +151,9 @@ def get_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = No
     """
     user = None
     if UserName:
-        user = reach(ctx, "GetMFADevice", USER, UserName)
+        user = reach(ctx, USER, UserName)
     else:
-        consult(ctx, "GetMFADevice", MFA_DEVICE, SerialNumber)
+        consult(ctx, MFA_DEVICE, SerialNumber)
     fido = _fido(ctx, user or ctx.identity.user, SerialNumber)
     if fido is not None:
         return _shown(user or ctx.identity.user, fido)

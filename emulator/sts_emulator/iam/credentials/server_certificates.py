@@ -61,7 +61,7 @@ def upload_server_certificate(
     """Keep a certificate whose key and chain belong to it."""
     labels = tags.checked(SERVER_CERTIFICATE, Tags)
     arn = SERVER_CERTIFICATE.arn(ctx.identity.account, Path, ServerCertificateName)
-    permit_new(ctx, "UploadServerCertificate", SERVER_CERTIFICATE, arn, labels)
+    permit_new(ctx, SERVER_CERTIFICATE, arn, labels)
     expires = _checked(CertificateBody, PrivateKey, CertificateChain, ctx.world.now())
     claim(ctx, SERVER_CERTIFICATE, ServerCertificateName)
     certificate: ServerCertificate = {
@@ -78,7 +78,7 @@ def upload_server_certificate(
 @operation("iam", "GetServerCertificate")
 def get_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Result:
     """One certificate with its chain; always with a list of tags (recorded 2026-02)."""
-    certificate = reach(ctx, "GetServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
+    certificate = reach(ctx, SERVER_CERTIFICATE, ServerCertificateName)
     result: dict[str, Wire] = {"ServerCertificateMetadata": _shown(certificate), "CertificateBody": certificate["body"]}
     if certificate["chain"]:
         result["CertificateChain"] = certificate["chain"]
@@ -97,7 +97,7 @@ def update_server_certificate(
     ctx: Context, *, ServerCertificateName: str, NewPath: str | None = None, NewServerCertificateName: str | None = None
 ) -> Result:
     """Rename or move a certificate; what it is stays."""
-    old = reach(ctx, "UpdateServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
+    old = reach(ctx, SERVER_CERTIFICATE, ServerCertificateName)
     moved(ctx, SERVER_CERTIFICATE, old, NewPath, NewServerCertificateName)
     return {}
 
@@ -105,7 +105,7 @@ def update_server_certificate(
 @operation("iam", "DeleteServerCertificate")
 def delete_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Result:
     """Delete a certificate; no load balancer here holds on to it."""
-    certificate = reach(ctx, "DeleteServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
+    certificate = reach(ctx, SERVER_CERTIFICATE, ServerCertificateName)
     ctx.world.take(SERVER_CERTIFICATE.kind, SERVER_CERTIFICATE.key(certificate))
     return {}
 

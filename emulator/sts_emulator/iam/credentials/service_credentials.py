@@ -43,7 +43,7 @@ def create_service_specific_credential(
 ) -> Result:
     """A new credential of a user for a service; its secret is shown this once."""
     keys = {"iam:servicespecificcredentialservicename": (ServiceName.lower(),)}
-    user = reach(ctx, "CreateServiceSpecificCredential", USER, UserName, keys)
+    user = reach(ctx, USER, UserName, keys)
     service = _service(ServiceName)
     same = [credential for credential in _of_user(ctx, user) if credential["service"] == service]
     if len(same) >= PER_SERVICE:
@@ -78,7 +78,7 @@ def list_service_specific_credentials(
         permit(ctx, "ListServiceSpecificCredentials", "*")
         pairs = [(users.by_id(ctx.world, credential["owner"]), credential) for credential in ctx.world.page(KIND)]
     else:
-        user = reach_user(ctx, "ListServiceSpecificCredentials", UserName)
+        user = reach_user(ctx, UserName)
         pairs = [(user, credential) for credential in _of_user(ctx, user)] if user else []
     service = _service(ServiceName) if ServiceName else None
     account = ctx.identity.account
@@ -95,7 +95,7 @@ def update_service_specific_credential(
     ctx: Context, *, ServiceSpecificCredentialId: str, Status: str, UserName: str | None = None
 ) -> Result:
     """Switch a credential on or off."""
-    user, credential = _find(ctx, "UpdateServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
+    user, credential = _find(ctx, UserName, ServiceSpecificCredentialId)
     if Status == "Expired":
         raise AwsError("InvalidInput", f"Operation does not support status {Status}")
     ctx.world.update(KIND, f"{user['id']}/{credential['id']}", lambda body: {**body, "status": Status})
@@ -107,7 +107,7 @@ def reset_service_specific_credential(
     ctx: Context, *, ServiceSpecificCredentialId: str, UserName: str | None = None
 ) -> Result:
     """A new secret for a credential; everything else stays."""
-    user, credential = _find(ctx, "ResetServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
+    user, credential = _find(ctx, UserName, ServiceSpecificCredentialId)
     return {"ServiceSpecificCredential": {**_shown(user, credential), **_secret(credential["service"])}}
 
 
@@ -115,7 +115,7 @@ def reset_service_specific_credential(
 def delete_service_specific_credential(
     ctx: Context, *, ServiceSpecificCredentialId: str, UserName: str | None = None
 ) -> Result:
-    user, credential = _find(ctx, "DeleteServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
+    user, credential = _find(ctx, UserName, ServiceSpecificCredentialId)
     ctx.world.take(KIND, f"{user['id']}/{credential['id']}")
     return {}
 
@@ -131,8 +131,8 @@ def _of_user(ctx: Context, user: User) -> list[Credential]:
     return sorted(ctx.world.page(KIND, f"{user['id']}/"), key=lambda credential: credential["created"])
 
 
-def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple[User, Credential]:
-    user = reach_user(ctx, action, name)
+def _find(ctx: Context, name: str | None, identifier: str) -> tuple[User, Credential]:
+    user = reach_user(ctx, name)
     everything = ctx.world.page(KIND)
     credential = next((credential for credential in everything if credential["id"] == identifier), None)
     if credential is None:

@@ -36,7 +36,7 @@ PER_USER: Final = 2
 @operation("iam", "UploadSigningCertificate")
 def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: str | None = None) -> Result:
     """Give a user, or the caller, a certificate; the same one again changes nothing, and the answer calls it active."""
-    user = reach_user(ctx, "UploadSigningCertificate", UserName)
+    user = reach_user(ctx, UserName)
     identifier = _identifier(CertificateBody, ctx.world.now())
     account = ctx.identity.account
     owner = user["id"] if user else account
@@ -61,7 +61,7 @@ def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: 
 @operation("iam", "ListSigningCertificates")
 def list_signing_certificates(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The certificates of a user, or of the caller."""
-    user = reach_user(ctx, "ListSigningCertificates", UserName)
+    user = reach_user(ctx, UserName)
     certificates = of_owner(ctx.world, user["id"] if user else ctx.identity.account)
     return page(ctx, "Certificates", certificates, paging, lambda certificate: _shown(user, certificate))
 
@@ -69,7 +69,7 @@ def list_signing_certificates(ctx: Context, *, UserName: str | None = None, **pa
 @operation("iam", "UpdateSigningCertificate")
 def update_signing_certificate(ctx: Context, *, CertificateId: str, Status: str, UserName: str | None = None) -> Result:
     """Switch a certificate on or off."""
-    certificate = _find(ctx, "UpdateSigningCertificate", UserName, CertificateId)
+    certificate = _find(ctx, UserName, CertificateId)
     if Status == "Expired":
         raise AwsError("InvalidInput", f"Operation does not support status {Status}")
     ctx.world.update(KIND, _key(certificate), changed(status=Status))
@@ -78,7 +78,7 @@ def update_signing_certificate(ctx: Context, *, CertificateId: str, Status: str,
 
 @operation("iam", "DeleteSigningCertificate")
 def delete_signing_certificate(ctx: Context, *, CertificateId: str, UserName: str | None = None) -> Result:
-    certificate = _find(ctx, "DeleteSigningCertificate", UserName, CertificateId)
+    certificate = _find(ctx, UserName, CertificateId)
     ctx.world.take(KIND, _key(certificate))
     return {}
 
@@ -107,8 +107,8 @@ def _identifier(body: str, now: float) -> str:
     return base64.b32encode(hashlib.sha1(certificate.public_bytes(Encoding.DER)).digest()).decode()  # noqa: S324 - an id
 
 
-def _find(ctx: Context, action: str, name: str | None, identifier: str) -> Certificate:
-    user = reach_user(ctx, action, name)
+def _find(ctx: Context, name: str | None, identifier: str) -> Certificate:
+    user = reach_user(ctx, name)
     certificate = ctx.world.find(KIND, identifier)
     if certificate is None or certificate["owner"] != (user["id"] if user else ctx.identity.account):
         raise AwsError("NoSuchEntity", f"The Certificate with id {identifier} cannot be found.")

@@ -37,7 +37,7 @@ MIN_BITS: Final = 2048
 @operation("iam", "UploadSSHPublicKey")
 def upload_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyBody: str) -> Result:
     """Give a user a key; the answer shows it as it was sent, comment included (recorded 2026-09)."""
-    user = reach(ctx, "UploadSSHPublicKey", USER, UserName)
+    user = reach(ctx, USER, UserName)
     body = _read(SSHPublicKeyBody)
     others = _of_user(ctx, user)
     if any(key["body"] == body for key in others):
@@ -61,14 +61,14 @@ def upload_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyBody: str)
 @operation("iam", "GetSSHPublicKey")
 def get_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Encoding: str) -> Result:
     """One key, as `ssh-rsa …` or as PEM."""
-    user, key = _find(ctx, "GetSSHPublicKey", UserName, SSHPublicKeyId)
+    user, key = _find(ctx, UserName, SSHPublicKeyId)
     return {"SSHPublicKey": _shown(user, key, key["body"] if Encoding == "SSH" else _pem(key["body"]))}
 
 
 @operation("iam", "ListSSHPublicKeys")
 def list_ssh_public_keys(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The keys of a user, or of the caller, without their bodies."""
-    user = reach_user(ctx, "ListSSHPublicKeys", UserName)
+    user = reach_user(ctx, UserName)
     keys = _of_user(ctx, user) if user else []
     return page(ctx, "SSHPublicKeys", keys, paging, lambda key: _listed(user, key))
 
@@ -76,7 +76,7 @@ def list_ssh_public_keys(ctx: Context, *, UserName: str | None = None, **paging:
 @operation("iam", "UpdateSSHPublicKey")
 def update_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Status: str) -> Result:
     """Switch a key on or off."""
-    _, key = _find(ctx, "UpdateSSHPublicKey", UserName, SSHPublicKeyId)
+    _, key = _find(ctx, UserName, SSHPublicKeyId)
     if Status == "Expired":
         raise AwsError("InvalidInput", f"Operation does not support status {Status}")
     ctx.world.update(KIND, _key(key), changed(status=Status))
@@ -85,7 +85,7 @@ def update_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, S
 
 @operation("iam", "DeleteSSHPublicKey")
 def delete_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str) -> Result:
-    _, key = _find(ctx, "DeleteSSHPublicKey", UserName, SSHPublicKeyId)
+    _, key = _find(ctx, UserName, SSHPublicKeyId)
     ctx.world.take(KIND, _key(key))
     return {}
 
@@ -125,8 +125,8 @@ def _pem(body: str) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def _find(ctx: Context, action: str, name: str, identifier: str) -> tuple[User, SshKey]:
-    user = reach(ctx, action, USER, name)
+def _find(ctx: Context, name: str, identifier: str) -> tuple[User, SshKey]:
+    user = reach(ctx, USER, name)
     key = ctx.world.find(KIND, identifier)
     if key is None or key["account"] != user["account"]:
         raise AwsError("NoSuchEntity", f"The Public Key with id {identifier} cannot be found.")

@@ -37,7 +37,7 @@ def create_policy(
     """Create a managed policy; the result echoes no description (docs/aws/iam.md, "Members of results")."""
     labels = tags.checked(POLICY, Tags)
     arn = POLICY.arn(ctx.identity.account, Path, PolicyName)
-    permit_new(ctx, "CreatePolicy", POLICY, arn, labels, named=POLICY.spoken.format(PolicyName))
+    permit_new(ctx, POLICY, arn, labels, named=POLICY.spoken.format(PolicyName))
     check("identity", PolicyDocument)
     claim(ctx, POLICY, PolicyName)
     named = born(ctx, POLICY, Path, PolicyName)
@@ -56,7 +56,7 @@ def create_policy(
 @operation("iam", "GetPolicy")
 def get_policy(ctx: Context, *, PolicyArn: str) -> Result:
     """One policy; always with a list of tags (docs/aws/iam.md, "Members of results")."""
-    policy = _reach(ctx, "GetPolicy", PolicyArn)
+    policy = _reach(ctx, PolicyArn)
     return {"Policy": {**shown_alone(ctx.world, ctx.identity.account, policy), "Tags": tags.shown(policy["tags"])}}
 
 
@@ -87,7 +87,7 @@ def list_policies(
 @operation("iam", "DeletePolicy")
 def delete_policy(ctx: Context, *, PolicyArn: str) -> Result:
     """Delete a policy that nothing uses and that has no version but its default."""
-    policy = _reach_own(ctx, "DeletePolicy", PolicyArn, "delete policies")
+    policy = _reach_own(ctx, PolicyArn, "delete policies")
     attached, bounding = usage(ctx.world, policy["account"])
     if attached[PolicyArn] or bounding[PolicyArn]:
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.")
@@ -104,7 +104,7 @@ def delete_policy(ctx: Context, *, PolicyArn: str) -> Result:
 @operation("iam", "CreatePolicyVersion")
 def create_policy_version(ctx: Context, *, PolicyArn: str, PolicyDocument: str, SetAsDefault: bool = False) -> Result:
     """Add a version; numbers are never used twice."""
-    policy = _reach_own(ctx, "CreatePolicyVersion", PolicyArn, "update policies")
+    policy = _reach_own(ctx, PolicyArn, "update policies")
     check("identity", PolicyDocument)
     if len(policy["versions"]) >= VERSIONS:
         raise AwsError(
@@ -125,21 +125,21 @@ def create_policy_version(ctx: Context, *, PolicyArn: str, PolicyDocument: str, 
 @operation("iam", "GetPolicyVersion")
 def get_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Result:
     """One version with its document."""
-    policy = _reach_version(ctx, "GetPolicyVersion", PolicyArn, VersionId)
+    policy = _reach_version(ctx, PolicyArn, VersionId)
     return {"PolicyVersion": version_with_document(policy, VersionId)}
 
 
 @operation("iam", "ListPolicyVersions")
 def list_policy_versions(ctx: Context, *, PolicyArn: str, **paging: Unpack[Paging]) -> Result:
     """The versions, newest first, without their documents."""
-    policy = _reach(ctx, "ListPolicyVersions", PolicyArn)
+    policy = _reach(ctx, PolicyArn)
     return page(ctx, "Versions", newest_first(policy), paging, lambda name: _version(policy, name))
 
 
 @operation("iam", "SetDefaultPolicyVersion")
 def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Result:
     """Say which version counts."""
-    policy = _reach_own_version(ctx, "SetDefaultPolicyVersion", PolicyArn, VersionId, "update policies")
+    policy = _reach_own_version(ctx, PolicyArn, VersionId, "update policies")
     now = int(ctx.world.now())
     ctx.world.update(POLICY.kind, POLICY.key(policy), changed(default=VersionId, updated=now))
     return {}
@@ -148,7 +148,7 @@ def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) 
 @operation("iam", "DeletePolicyVersion")
 def delete_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Result:
     """Delete a version other than the default."""
-    policy = _reach_own_version(ctx, "DeletePolicyVersion", PolicyArn, VersionId, "delete policy versions for policies")
+    policy = _reach_own_version(ctx, PolicyArn, VersionId, "delete policy versions for policies")
     if VersionId == policy["default"]:
         raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.")
     versions = {name: version for name, version in policy["versions"].items() if name != VersionId}
@@ -169,7 +169,7 @@ def list_entities_for_policy(
 ) -> Result:
     """Who has a policy attached, or as a boundary."""
     try:
-        _reach(ctx, "ListEntitiesForPolicy", PolicyArn)
+        _reach(ctx, PolicyArn)
     except AwsError as error:
         if error.code == "NoSuchEntity":  # of all that read a policy, this one has words of its own (recorded 2026-09)
             error = AwsError(error.code, f"Policy {PolicyArn} does not exist or is not attachable.", status=404)
@@ -234,29 +234,29 @@ def _version(policy: Policy, name: str) -> Result:
     }
 
 
-def _reach(ctx: Context, action: str, arn: str) -> Policy:
+def _reach(ctx: Context, arn: str) -> Policy:
     """A policy that may also be AWS's own."""
     if parse_arn(arn) is None:
         raise AwsError("ValidationError", "Invalid ARN:  Could not be parsed!")
     known = managed_policies.find(arn)
     if known is None:
-        return reach(ctx, action, POLICY, arn)
-    permit(ctx, action, arn, named=POLICY.spoken.format(arn))
+        return reach(ctx, POLICY, arn)
+    permit(ctx, ctx.operation, arn, named=POLICY.spoken.format(arn))
     return known
 
 
-def _reach_own(ctx: Context, action: str, arn: str, deed: str) -> Policy:
+def _reach_own(ctx: Context, arn: str, deed: str) -> Policy:
     """A policy that the caller's account may change; `deed` is what AWS says that it cannot do to others."""
-    _refuse_foreign(ctx, action, arn, deed)
-    return reach(ctx, action, POLICY, arn)
+    _refuse_foreign(ctx, arn, deed)
+    return reach(ctx, POLICY, arn)
 
 
-def _reach_own_version(ctx: Context, action: str, arn: str, version: str, deed: str) -> Policy:
-    _refuse_foreign(ctx, action, arn, deed)
-    return _reach_version(ctx, action, arn, version)
+def _reach_own_version(ctx: Context, arn: str, version: str, deed: str) -> Policy:
+    _refuse_foreign(ctx, arn, deed)
+    return _reach_version(ctx, arn, version)
 
 
-def _refuse_foreign(ctx: Context, action: str, arn: str, deed: str) -> None:
+def _refuse_foreign(ctx: Context, arn: str, deed: str) -> None:
     """Refuse to change what is AWS's or another account's, to those who may change policies at all (recorded 2026-09).
 
     Raises:
@@ -264,13 +264,13 @@ def _refuse_foreign(ctx: Context, action: str, arn: str, deed: str) -> None:
     """
     parts = parse_arn(arn)
     if parts is not None and parts.account != ctx.identity.account:
-        permit(ctx, action, arn, named=POLICY.spoken.format(arn))
+        permit(ctx, ctx.operation, arn, named=POLICY.spoken.format(arn))
         raise AwsError("AccessDenied", f"Cannot {deed} outside your own account.", status=403)
 
 
-def _reach_version(ctx: Context, action: str, arn: str, version: str) -> Policy:
+def _reach_version(ctx: Context, arn: str, version: str) -> Policy:
     known = managed_policies.find(arn) or POLICY.find(ctx.world, ctx.identity.account, arn)
-    permit(ctx, action, arn, resource_keys(POLICY, known or {}), POLICY.spoken.format(arn))
+    permit(ctx, ctx.operation, arn, resource_keys(POLICY, known or {}), POLICY.spoken.format(arn))
     if known is None or version not in known["versions"]:
         raise AwsError("NoSuchEntity", f"Policy {arn} version {version} does not exist or is not attachable.")
     return known

@@ -45,7 +45,7 @@ def _register(name: str, function: Carried, noun: AnyNoun) -> None:
 
 def _held(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys | None = None) -> Stored:
     """Whom the operation is about, once the caller may do it. Raises AwsError."""
-    return reach(ctx, ctx.operation, noun, named[noun.member], keys)
+    return reach(ctx, noun, named[noun.member], keys)
 
 
 def _changed(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys | None = None) -> Stored:

@@ -13,7 +13,7 @@ from sts_emulator.accounts.documents import Role
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import ROLE, claim
-from sts_emulator.iam.permits import permit, permit_new, resource_keys
+from sts_emulator.iam.permits import permit, resource_keys
 from sts_emulator.iam.policies.policy_documents import quoted, trust_to_show, trust_to_store
 from sts_emulator.iam.policies.policy_holders import can_attach
 from sts_emulator.iam.principals import role_templates, roles
@@ -75,7 +75,7 @@ def _made(
     keys: Mapping[str, tuple[str, ...]],
 ) -> Role:
     arn = ROLE.arn(ctx.identity.account, wanted.path, wanted.name)
-    permit_new(ctx, "CreateRole", ROLE, arn, {}, keys)
+    permit(ctx, "CreateRole", arn, keys)
     for policy in wanted.attached:
         permit(ctx, "AttachRolePolicy", arn, {**keys, "iam:policyarn": (policy,)})
     if wanted.inline:

@@ -31,7 +31,7 @@ def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Result:
 @operation("iam", "GetGroup")
 def get_group(ctx: Context, *, GroupName: str, **paging: Unpack[Paging]) -> Result:
     """A group and its members."""
-    group = reach(ctx, "GetGroup", GROUP, GroupName)
+    group = reach(ctx, GROUP, GroupName)
     return {"Group": shown(group), **page(ctx, "Users", members(ctx.world, group), paging, users.shown)}
 
 
@@ -46,7 +46,7 @@ def update_group(
     ctx: Context, *, GroupName: str, NewPath: str | None = None, NewGroupName: str | None = None
 ) -> Result:
     """Rename or move a group; members and policies stay with it."""
-    group = reach(ctx, "UpdateGroup", GROUP, GroupName)
+    group = reach(ctx, GROUP, GroupName)
     new = moved(ctx, GROUP, group, NewPath, NewGroupName)["name"]
     for user in members(ctx.world, group) if new != group["name"] else ():
         _set_groups(ctx.world, user, lambda known: [new if member == group["name"] else member for member in known])
@@ -56,7 +56,7 @@ def update_group(
 @operation("iam", "DeleteGroup")
 def delete_group(ctx: Context, *, GroupName: str) -> Result:
     """Delete a group without members and policies."""
-    group = reach(ctx, "DeleteGroup", GROUP, GroupName)
+    group = reach(ctx, GROUP, GroupName)
     if members(ctx.world, group):
         raise AwsError("DeleteConflict", "Cannot delete entity, must remove users from group first.")
     check_bare(group)
@@ -67,7 +67,7 @@ def delete_group(ctx: Context, *, GroupName: str) -> Result:
 @operation("iam", "AddUserToGroup")
 def add_user_to_group(ctx: Context, *, GroupName: str, UserName: str) -> Result:
     """Make a user a member; a member stays one."""
-    group, user = _pair(ctx, "AddUserToGroup", GroupName, UserName)
+    group, user = _pair(ctx, GroupName, UserName)
     if group["name"] in user["groups"]:
         return {}
     if len(user["groups"]) >= PER_USER:
@@ -79,7 +79,7 @@ def add_user_to_group(ctx: Context, *, GroupName: str, UserName: str) -> Result:
 @operation("iam", "RemoveUserFromGroup")
 def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Result:
     """End a membership; removing who is no member succeeds (recorded 2026-02)."""
-    group, user = _pair(ctx, "RemoveUserFromGroup", GroupName, UserName)
+    group, user = _pair(ctx, GroupName, UserName)
     _set_groups(ctx.world, user, lambda known: [member for member in known if member != group["name"]])
     return {}
 
@@ -87,7 +87,7 @@ def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Re
 @operation("iam", "ListGroupsForUser")
 def list_groups_for_user(ctx: Context, *, UserName: str, **paging: Unpack[Paging]) -> Result:
     """The groups that a user is in."""
-    user = reach(ctx, "ListGroupsForUser", USER, UserName)
+    user = reach(ctx, USER, UserName)
     groups = (ctx.world.get(GROUP.kind, key_of(user["account"], name)) for name in sorted(user["groups"]))
     return page(ctx, "Groups", [group for group in groups if group is not None], paging, shown)
 
@@ -101,12 +101,12 @@ def members(world: World, group: Group) -> list[User]:
     return [user for user in listing(world, USER, group["account"]) if group["name"] in user["groups"]]
 
 
-def _pair(ctx: Context, action: str, group_name: str, user_name: str) -> tuple[Group, User]:
+def _pair(ctx: Context, group_name: str, user_name: str) -> tuple[Group, User]:
     """The group and the user; of two that are missing IAM names the user (recorded 2026-02)."""
     account = ctx.identity.account
     group = GROUP.find(ctx.world, account, group_name)
     arn = group["arn"] if group else GROUP.arn(account, "/", group_name)
-    permit(ctx, action, arn, named=GROUP.spoken.format(group_name))
+    permit(ctx, ctx.operation, arn, named=GROUP.spoken.format(group_name))
     user = USER.find(ctx.world, account, user_name)
     if user is None:
         raise USER.absent(user_name)

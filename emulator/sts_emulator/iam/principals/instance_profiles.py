@@ -28,7 +28,7 @@ def create_instance_profile(
     """Create an instance profile without a role."""
     labels = tags.checked(INSTANCE_PROFILE, Tags)
     arn = INSTANCE_PROFILE.arn(ctx.identity.account, Path, InstanceProfileName)
-    permit_new(ctx, "CreateInstanceProfile", INSTANCE_PROFILE, arn, labels)
+    permit_new(ctx, INSTANCE_PROFILE, arn, labels)
     claim(ctx, INSTANCE_PROFILE, InstanceProfileName)
     profile: InstanceProfile = {**born(ctx, INSTANCE_PROFILE, Path, InstanceProfileName), "tags": labels, "roles": []}
     ctx.world.add(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), profile, uid=profile["id"])
@@ -38,7 +38,7 @@ def create_instance_profile(
 @operation("iam", "GetInstanceProfile")
 def get_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Result:
     """One instance profile; always with a list of tags (recorded 2026-02)."""
-    profile = reach(ctx, "GetInstanceProfile", INSTANCE_PROFILE, InstanceProfileName)
+    profile = reach(ctx, INSTANCE_PROFILE, InstanceProfileName)
     return {"InstanceProfile": {**shown(ctx.world, profile), "Tags": tags.shown(profile["tags"])}}
 
 
@@ -51,14 +51,14 @@ def list_instance_profiles(ctx: Context, *, PathPrefix: str = "/", **paging: Unp
 @operation("iam", "ListInstanceProfilesForRole")
 def list_instance_profiles_for_role(ctx: Context, *, RoleName: str, **paging: Unpack[Paging]) -> Result:
     """The instance profiles that hold a role."""
-    holder = reach(ctx, "ListInstanceProfilesForRole", ROLE, RoleName)
+    holder = reach(ctx, ROLE, RoleName)
     return _page(ctx, roles.profiles_of(ctx.world, holder), paging)
 
 
 @operation("iam", "AddRoleToInstanceProfile")
 def add_role_to_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Result:
     """Put a role into an empty instance profile; the caller must also be allowed to pass that role to EC2."""
-    profile, added = _pair(ctx, "AddRoleToInstanceProfile", InstanceProfileName, RoleName)
+    profile, added = _pair(ctx, InstanceProfileName, RoleName)
     permit(ctx, "PassRole", added["arn"], {**resource_keys(ROLE, added), "iam:passedtoservice": ("ec2.amazonaws.com",)})
     check_modifiable(added)
     if profile["roles"]:
@@ -70,7 +70,7 @@ def add_role_to_instance_profile(ctx: Context, *, InstanceProfileName: str, Role
 @operation("iam", "RemoveRoleFromInstanceProfile")
 def remove_role_from_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Result:
     """Take a role out of an instance profile."""
-    profile, removed = _pair(ctx, "RemoveRoleFromInstanceProfile", InstanceProfileName, RoleName)
+    profile, removed = _pair(ctx, InstanceProfileName, RoleName)
     check_modifiable(removed)
     if removed["name"] not in profile["roles"]:
         raise AwsError("NoSuchEntity", f"Role {removed['name']} in Instance Profile {profile['name']} cannot be found.")
@@ -81,7 +81,7 @@ def remove_role_from_instance_profile(ctx: Context, *, InstanceProfileName: str,
 @operation("iam", "DeleteInstanceProfile")
 def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Result:
     """Delete an empty instance profile."""
-    profile = reach(ctx, "DeleteInstanceProfile", INSTANCE_PROFILE, InstanceProfileName)
+    profile = reach(ctx, INSTANCE_PROFILE, InstanceProfileName)
     if profile["roles"]:
         raise AwsError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
     ctx.world.take(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile))
@@ -99,8 +99,8 @@ def _page(ctx: Context, profiles: Sequence[InstanceProfile], paging: Paging) -> 
     return page(ctx, "InstanceProfiles", profiles, paging, lambda profile: shown(ctx.world, profile))
 
 
-def _pair(ctx: Context, action: str, profile_name: str, role_name: str) -> tuple[InstanceProfile, Role]:
-    profile = reach(ctx, action, INSTANCE_PROFILE, profile_name)
+def _pair(ctx: Context, profile_name: str, role_name: str) -> tuple[InstanceProfile, Role]:
+    profile = reach(ctx, INSTANCE_PROFILE, profile_name)
     role = ROLE.find(ctx.world, profile["account"], role_name)
     if role is None:
         raise ROLE.absent(role_name)

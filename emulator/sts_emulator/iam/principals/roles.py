@@ -41,7 +41,7 @@ def create_role(
     """
     labels = tags.checked(ROLE, Tags)
     arn = ROLE.arn(ctx.identity.account, Path, RoleName)
-    permit_new(ctx, "CreateRole", ROLE, arn, labels, boundary_keys(PermissionsBoundary))
+    permit_new(ctx, ROLE, arn, labels, boundary_keys(PermissionsBoundary))
     if Path.startswith((SERVICE_LINKED, RESERVED)):
         raise AwsError("ValidationError", f"Roles with path {Path} cannot be created by users.")
     trust = trust_to_store(ctx.world, AssumeRolePolicyDocument)
@@ -75,7 +75,7 @@ def add(ctx: Context, path: str, name: str, trust: str, **members: Any) -> Role:
 @operation("iam", "GetRole")
 def get_role(ctx: Context, *, RoleName: str) -> Result:
     """One role with everything that is set, and when it was last used."""
-    role = reach(ctx, "GetRole", ROLE, RoleName)
+    role = reach(ctx, ROLE, RoleName)
     return {
         "Role": {
             **shown_in_list(ctx.world, role),
@@ -104,7 +104,7 @@ def update_role(
     ResetMaxSigninSessionDuration: bool = False,
 ) -> Result:
     """Change description and durations; what is left out stays."""
-    role = reach(ctx, "UpdateRole", ROLE, RoleName)
+    role = reach(ctx, ROLE, RoleName)
     check_one_of(MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration)
     for what, is_asked in (
         ("max session duration", MaxSessionDuration is not None),
@@ -128,7 +128,7 @@ def update_role(
 @operation("iam", "UpdateRoleDescription")
 def update_role_description(ctx: Context, *, RoleName: str, Description: str) -> Result:
     """Change the description; the result leaves out durations, tags and boundary (recorded 2026-09)."""
-    role = reach(ctx, "UpdateRoleDescription", ROLE, RoleName)
+    role = reach(ctx, ROLE, RoleName)
     new = ctx.world.update(ROLE.kind, ROLE.key(role), changed(description=Description))
     return {"Role": {**shown(ctx.world, new), **_description(new)}}
 
@@ -136,7 +136,7 @@ def update_role_description(ctx: Context, *, RoleName: str, Description: str) ->
 @operation("iam", "UpdateAssumeRolePolicy")
 def update_assume_role_policy(ctx: Context, *, RoleName: str, PolicyDocument: str) -> Result:
     """Replace the trust policy."""
-    role = reach(ctx, "UpdateAssumeRolePolicy", ROLE, RoleName)
+    role = reach(ctx, ROLE, RoleName)
     check_modifiable(role)
     trust = trust_to_store(ctx.world, PolicyDocument)
     ctx.world.update(ROLE.kind, ROLE.key(role), changed(trust=trust))
@@ -146,7 +146,7 @@ def update_assume_role_policy(ctx: Context, *, RoleName: str, PolicyDocument: st
 @operation("iam", "DeleteRole")
 def delete_role(ctx: Context, *, RoleName: str) -> Result:
     """Delete a role that has no policies and stands in no instance profile; its sessions end with it."""
-    role = reach(ctx, "DeleteRole", ROLE, RoleName)
+    role = reach(ctx, ROLE, RoleName)
     check_modifiable(role)
     if profiles_of(ctx.world, role):
         raise AwsError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")

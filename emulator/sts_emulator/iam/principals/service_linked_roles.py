@@ -70,7 +70,7 @@ def _make(
 @operation("iam", "DeleteServiceLinkedRole")
 def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Result:
     """Delete a service's role; no service here holds on to it, so it is gone at once."""
-    role = reach(ctx, "DeleteServiceLinkedRole", ROLE, RoleName)
+    role = reach(ctx, ROLE, RoleName)
     if not is_service_linked(role):
         raise AwsError("NoSuchEntity", f"{role['name']} exists but is not a service role.")
     service = role["path"].split("/")[2]

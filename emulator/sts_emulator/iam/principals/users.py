@@ -36,7 +36,7 @@ def create_user(
 ) -> Result:
     labels = tags.checked(USER, Tags)
     arn = USER.arn(ctx.identity.account, Path, UserName)
-    permit_new(ctx, "CreateUser", USER, arn, labels, boundary_keys(PermissionsBoundary))
+    permit_new(ctx, USER, arn, labels, boundary_keys(PermissionsBoundary))
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, USER, UserName)
@@ -50,7 +50,7 @@ def create_user(
 @operation("iam", "GetUser")
 def get_user(ctx: Context, *, UserName: str | None = None) -> Result:
     """One user; without a name the caller, who may also be the account's root."""
-    user = reach_user(ctx, "GetUser", UserName)
+    user = reach_user(ctx, UserName)
     if user is None:
         return {"User": _shown_root(ctx)}
     return {"User": {**shown(user), **shown_boundary(user), **tags.shown_if_any(user["tags"])}}
@@ -65,7 +65,7 @@ def list_users(ctx: Context, *, PathPrefix: str = "/", **paging: Unpack[Paging])
 @operation("iam", "UpdateUser")
 def update_user(ctx: Context, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None) -> Result:
     """Rename or move a user; keys, groups, devices and policies stay with it."""
-    user = reach(ctx, "UpdateUser", USER, UserName)
+    user = reach(ctx, USER, UserName)
     new = moved(ctx, USER, user, NewPath, NewUserName)["name"]
     for key in keys_of(ctx.world, user["account"], user["name"]) if new != user["name"] else ():
         ctx.world.update(documents.ACCESS_KEY, key["id"], changed(user=new))
@@ -75,7 +75,7 @@ def update_user(ctx: Context, *, UserName: str, NewPath: str | None = None, NewU
 @operation("iam", "DeleteUser")
 def delete_user(ctx: Context, *, UserName: str) -> Result:
     """Delete a user that has nothing left: no policies, groups, keys, password, devices or other credentials."""
-    user = reach(ctx, "DeleteUser", USER, UserName)
+    user = reach(ctx, USER, UserName)
     check_bare(user)
     if user["groups"]:
         raise _conflict("must remove users from group first")

@@ -39,7 +39,7 @@ def create_open_id_connect_provider(
     url = _without_scheme(Url)
     account = ctx.identity.account
     arn = OIDC_PROVIDER.arn(account, "/", url)
-    permit_new(ctx, "CreateOpenIDConnectProvider", OIDC_PROVIDER, arn, labels, propagation.guards(given, (url,)))
+    permit_new(ctx, OIDC_PROVIDER, arn, labels, propagation.guards(given, (url,)))
     thumbprints = _thumbprints(ThumbprintList or [])
     client_ids = list(dict.fromkeys(ClientIDList or []))
     if len(client_ids) > CLIENT_IDS:
@@ -66,7 +66,7 @@ def create_open_id_connect_provider(
 @operation("iam", "GetOpenIDConnectProvider")
 def get_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Result:
     """One provider; its URL is without scheme."""
-    provider = reach(ctx, "GetOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    provider = reach(ctx, OIDC_PROVIDER, OpenIDConnectProviderArn)
     return {
         "Url": provider["url"],
         "ClientIDList": provider["client_ids"],
@@ -91,7 +91,7 @@ def update_open_id_connect_provider_thumbprint(
     ctx: Context, *, OpenIDConnectProviderArn: str, ThumbprintList: list[str]
 ) -> Result:
     """Replace the thumbprints."""
-    provider = reach(ctx, "UpdateOpenIDConnectProviderThumbprint", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    provider = reach(ctx, OIDC_PROVIDER, OpenIDConnectProviderArn)
     if not ThumbprintList:
         raise AwsError("InvalidInput", "Thumbprint list must contain at least one entry.")
     _update(ctx, provider, thumbprints=_thumbprints(ThumbprintList))
@@ -117,7 +117,7 @@ def update_open_id_connect_provider(
     }
     stored = OIDC_PROVIDER.find(ctx.world, ctx.identity.account, OpenIDConnectProviderArn)
     asked = propagation.guards(given, (), stored)
-    provider = reach(ctx, "UpdateOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn, asked)
+    provider = reach(ctx, OIDC_PROVIDER, OpenIDConnectProviderArn, asked)
     if not any(given.values()):
         raise AwsError("InvalidInput", "No update is defined for the OpenID Connect provider.")
     after = propagation.updated(ctx.world, provider.get("propagation", {}), given)
@@ -128,7 +128,7 @@ def update_open_id_connect_provider(
 @operation("iam", "AddClientIDToOpenIDConnectProvider")
 def add_client_id_to_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str, ClientID: str) -> Result:
     """Accept one more audience; one that is there already stays."""
-    provider = reach(ctx, "AddClientIDToOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    provider = reach(ctx, OIDC_PROVIDER, OpenIDConnectProviderArn)
     known = provider["client_ids"]
     if ClientID in known:
         return {}
@@ -143,7 +143,7 @@ def remove_client_id_from_open_id_connect_provider(
     ctx: Context, *, OpenIDConnectProviderArn: str, ClientID: str
 ) -> Result:
     """Accept an audience no longer; one that is not there is no error."""
-    provider = reach(ctx, "RemoveClientIDFromOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    provider = reach(ctx, OIDC_PROVIDER, OpenIDConnectProviderArn)
     _update(ctx, provider, client_ids=[client for client in provider["client_ids"] if client != ClientID])
     return {}
 
@@ -151,7 +151,7 @@ def remove_client_id_from_open_id_connect_provider(
 @operation("iam", "DeleteOpenIDConnectProvider")
 def delete_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Result:
     """Stop believing an issuer."""
-    provider = consult(ctx, "DeleteOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    provider = consult(ctx, OIDC_PROVIDER, OpenIDConnectProviderArn)
     if provider is None:
         raise AwsError("NoSuchEntity", f"OpenId connect Provider {OpenIDConnectProviderArn} cannot be found.")
     ctx.world.take(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider))

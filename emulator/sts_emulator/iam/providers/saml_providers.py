@@ -64,7 +64,7 @@ def create_saml_provider(
     now = int(ctx.world.now())
     issuers = _issuers(SAMLMetadataDocument, now) if propagated else ()
     guards = propagation.guards(propagated, issuers)
-    permit_new(ctx, "CreateSAMLProvider", SAML_PROVIDER, arn, given, guards)
+    permit_new(ctx, SAML_PROVIDER, arn, given, guards)
     claim(ctx, SAML_PROVIDER, Name)
     known = described(SAMLMetadataDocument, now)
     provider: SamlProvider = {
@@ -104,7 +104,7 @@ def update_saml_provider(
     issuers = _issuers(SAMLMetadataDocument, now) if SAMLMetadataDocument else ()
     stored = SAML_PROVIDER.find(ctx.world, ctx.identity.account, SAMLProviderArn)
     guards = propagation.guards(propagated, issuers, stored)
-    provider = reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn, guards).copy()
+    provider = reach(ctx, SAML_PROVIDER, SAMLProviderArn, guards).copy()
     if AddPrivateKey and RemovePrivateKey:
         raise AwsError(
             "ValidationError",
@@ -131,7 +131,7 @@ def update_saml_provider(
 @operation("iam", "GetSAMLProvider")
 def get_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> Result:
     """Everything about a provider but its private keys."""
-    provider = reach(ctx, "GetSAMLProvider", SAML_PROVIDER, SAMLProviderArn)
+    provider = reach(ctx, SAML_PROVIDER, SAMLProviderArn)
     return {
         "SAMLProviderUUID": provider["uuid"],
         "SAMLMetadataDocument": provider["metadata"],
@@ -166,7 +166,7 @@ def list_saml_providers(ctx: Context) -> Result:
 @operation("iam", "DeleteSAMLProvider")
 def delete_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> None:
     """Remove a provider; roles that trust it stay, and cannot be assumed through it any more."""
-    provider = reach(ctx, "DeleteSAMLProvider", SAML_PROVIDER, SAMLProviderArn)
+    provider = reach(ctx, SAML_PROVIDER, SAMLProviderArn)
     ctx.world.take(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider))
 
 

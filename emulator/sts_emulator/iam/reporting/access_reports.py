@@ -43,7 +43,7 @@ def get_service_last_accessed_details(
     ctx: Context, *, JobId: str, **paging: Unpack[Paging]
 ) -> Awaitable[Mapping[str, Any]]:
     """The report: each service that the policies name, and when this emulator last saw it called."""
-    job = _job(ctx, "GetServiceLastAccessedDetails", JobId)
+    job = _job(ctx, JobId)
     return _last_accessed(ctx, job, paging)
 
 
@@ -73,7 +73,7 @@ def get_service_last_accessed_details_with_entities(
     ctx: Context, *, JobId: str, ServiceNamespace: str, **paging: Unpack[Paging]
 ) -> Awaitable[Mapping[str, Any]]:
     """Who of the report could use a service, and when they last did: the last first, then those who never did."""
-    job = _job(ctx, "GetServiceLastAccessedDetailsWithEntities", JobId)
+    job = _job(ctx, JobId)
     return _with_entities(ctx, job, ServiceNamespace, paging)
 
 
@@ -109,7 +109,7 @@ def _named(ctx: Context, arn: str) -> tuple[list[str], list[str]]:
         if text is None:
             raise POLICY.absent(arn)
         return _with_policy(ctx.world, ctx.identity.account, arn), [text]
-    noun, holder = reach_holder(ctx, "GenerateServiceLastAccessedDetails", arn)
+    noun, holder = reach_holder(ctx, arn)
     texts = [source.text for source in sources(ctx.world, noun, holder)]
     return (_members(ctx.world, holder) if noun is GROUP else [holder["id"]]), texts
 
@@ -141,8 +141,8 @@ def _holders(world: World, job: LastAccessedJob) -> dict[str, tuple[AnyNoun, Sto
     return known
 
 
-def _job(ctx: Context, action: str, identifier: str) -> LastAccessedJob:
-    permit(ctx, action, "*")
+def _job(ctx: Context, identifier: str) -> LastAccessedJob:
+    permit(ctx, ctx.operation, "*")
     return job_of(ctx, documents.LAST_ACCESSED_JOB, identifier)
 
 
@@ -158,7 +158,7 @@ def list_policies_granting_service_access(
     Each policy is looked at alone; conditions and resources are not (what is recorded of resources is less than a
     rule).
     """
-    noun, holder = reach_holder(ctx, "ListPoliciesGrantingServiceAccess", Arn)
+    noun, holder = reach_holder(ctx, Arn)
     listed = sources(ctx.world, noun, holder)
 
     def entry(service: str) -> Result:

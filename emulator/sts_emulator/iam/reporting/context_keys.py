@@ -28,7 +28,7 @@ def get_context_keys_for_principal_policy(
     ctx: Context, *, PolicySourceArn: str, PolicyInputList: list[str] | None = None
 ) -> Result:
     """The keys that the policies of a user, group or role read, those of its boundary and the given ones too."""
-    noun, holder = reach_holder(ctx, "GetContextKeysForPrincipalPolicy", PolicySourceArn)
+    noun, holder = reach_holder(ctx, PolicySourceArn)
     policies = [*sources(ctx.world, noun, holder), boundary(ctx.world, holder)]
     texts = [source.text for source in policies if source is not None]
     return {"ContextKeyNames": list(keys([*texts, *(PolicyInputList or ())]))}

@@ -31,7 +31,7 @@ class Source:
     holder: tuple[str, str] = ("", "")
 
 
-def reach_holder(ctx: Context, action: str, arn: str) -> tuple[AnyNoun, Stored]:
+def reach_holder(ctx: Context, arn: str) -> tuple[AnyNoun, Stored]:
     """The user, group or role of an ARN, of which only kind and name count, not the path (recorded 2026-09).
 
     Raises:
@@ -42,7 +42,7 @@ def reach_holder(ctx: Context, action: str, arn: str) -> tuple[AnyNoun, Stored]:
     noun: AnyNoun | None = HOLDERS.get(kind)
     if parts is None or parts.service != "iam" or noun is None or not rest:
         raise AwsError("InvalidInput", f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
-    return noun, reach(ctx, action, noun, rest.rsplit("/", 1)[-1])
+    return noun, reach(ctx, noun, rest.rsplit("/", 1)[-1])
 
 
 def sources(world: World, noun: AnyNoun, holder: Stored) -> list[Source]:

@@ -18,28 +18,28 @@ SERVICE: Final = "iam.amazonaws.com"
 
 @operation("iam", "ListOrganizationsFeatures")
 def list_organizations_features(ctx: Context) -> Result:
-    return _shown(_managed(ctx, "ListOrganizationsFeatures"))
+    return _shown(_managed(ctx))
 
 
 def _switch(name: str, feature: str, *, on: bool) -> None:
     @operation("iam", name)
     def switch(ctx: Context) -> Result:
         """Switch a feature on or off; once more changes nothing."""
-        org = _managed(ctx, name)
+        org = _managed(ctx)
         kept = [known for known in org.get("features", ()) if known != feature]
         features = sorted([*kept, feature] if on else kept)
         changed = ctx.world.update(documents.ORGANIZATION, "organization", lambda body: {**body, "features": features})
         return _shown(changed)
 
 
-def _managed(ctx: Context, action: str) -> documents.Organization:
+def _managed(ctx: Context) -> documents.Organization:
     """The organization that the caller manages, once IAM has trusted access to it.
 
     Raises:
         AwsError: AccessDenied; OrganizationNotFoundException; AccountNotManagementOrDelegatedAdministratorException;
             ServiceAccessNotEnabledException (its sentence recorded 2026-09).
     """
-    permit(ctx, action, "*")
+    permit(ctx, ctx.operation, "*")
     account = ctx.identity.account
     org = organizations.organization(ctx.world)
     if org is None or account not in org["parents"]:

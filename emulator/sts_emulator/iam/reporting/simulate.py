@@ -134,7 +134,7 @@ def simulate_principal_policy(
     **told: Unpack[Simulation],
 ) -> Result | Awaitable[Result]:
     """What a user, group or role could do, by its own policies, its boundary and its organization's."""
-    noun, holder = reach_holder(ctx, "SimulatePrincipalPolicy", PolicySourceArn)
+    noun, holder = reach_holder(ctx, PolicySourceArn)
     exclusions = PolicyExclusionList or []
     own = boundary(ctx.world, holder)
     bounding = _given_boundary(told) or (None if own and _is_excluded(own, exclusions, bounds=True) else own)
