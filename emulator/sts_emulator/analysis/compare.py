@@ -81,12 +81,10 @@ def compare(old: Document | None, new: Document | None, role_arn: str, given: Co
     search = Search(documents, clock.real())
 
     def of(caller: Caller) -> list[Witness]:
-        (bringing,) = _bringing([caller], given or {})
-        return [
-            witness
-            for action in (caller.action, *ALONG)
-            for witness in _of(search, bringing, action, old, new, role_arn)
-        ]
+        own = {key: values for key, values in (given or {}).items() if presence(key, caller, caller.action) != "never"}
+        bringing = replace(caller, context={**caller.context, **own})
+        actions = (caller.action, *ALONG)
+        return [witness for action in actions for witness in _of(search, bringing, action, old, new, role_arn)]
 
     named = named_in(documents, account)
     witnesses = [witness for caller in named for witness in of(caller)]
@@ -148,12 +146,6 @@ def _populations(document: Document) -> Iterator[str]:
                 for kind, text in statement.principals.entries
                 if kind in ("AWS", "*") and (text == "*" or is_account(text))
             )
-
-
-def _bringing(named: list[Caller], given: Context) -> Iterator[Caller]:
-    for caller in named:
-        own = {key: values for key, values in given.items() if presence(key, caller, caller.action) != "never"}
-        yield replace(caller, context={**caller.context, **own}) if own else caller
 
 
 def grade(document: Document | None, asked: Request) -> Grade:

@@ -206,7 +206,7 @@ def _linted(subjects: list[Subject], known: Known, data: bytes, now: float) -> l
 
 def _shown(subject: Subject, known: Known, now: float) -> Iterator[tuple[Finding, Witness | None]]:
     """The findings about a policy, each with who shows it."""
-    from sts_emulator.analysis.witnesses import Witnesses
+    from sts_emulator.analysis.witnesses import Witnesses, naming
     from sts_emulator.policy.linting.lint import lint
 
     account = subject.account
@@ -217,28 +217,13 @@ def _shown(subject: Subject, known: Known, now: float) -> Iterator[tuple[Finding
     witnesses = Witnesses(subject.text, subject.kind, subject.role_arn, time)
     shown = {finding: witnesses.of(finding) for finding in findings}
     made_up = {text: name for text, name in subject.made_up.items() if text in subject.text}
-    for finding, told in _of_the_author(findings, subject):
-        witness = shown[finding]
-        yield told, None if witness is None else witness.naming(made_up)
-
-
-def _of_the_author(findings: Iterable[Finding], subject: Subject) -> Iterator[tuple[Finding, Finding]]:
-    """The findings without those that blame somebody for a made-up value, which is shown as `${what it stands for}`.
-
-    Each as it is, and as it is told.
-    """
-    made_up = {text: name for text, name in subject.made_up.items() if text in subject.text}
-    for finding in findings:
-        if not made_up:
-            yield finding, finding
-            continue
-        words = (finding.message, _text_at(subject.text, finding.path))
+    for finding, witness in shown.items():
+        words = (finding.message, _text_at(subject.text, finding.path)) if made_up else ()
         if finding.severity == "error" and any(text in told for text in made_up for told in words):
-            continue
-        message, fix = finding.message, finding.fix
-        for text in sorted(made_up, key=len, reverse=True):
-            message, fix = (told.replace(text, f"${{{made_up[text]}}}") for told in (message, fix))
-        yield finding, replace(finding, message=message, fix=fix)
+            continue  # it would blame somebody for a made-up value
+        message, fix = naming(finding.message, made_up), naming(finding.fix, made_up)
+        told = replace(finding, message=message, fix=fix)
+        yield told, None if witness is None else witness.naming(made_up)
 
 
 def _text_at(text: str, path: str) -> str:

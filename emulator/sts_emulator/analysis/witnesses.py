@@ -61,12 +61,8 @@ class Witness:
 
     def naming(self, made_up: Mapping[str, str]) -> Witness:
         """The same witness, its words naming what made-up values stand for."""
-        who, chosen = self.who, dict(self.chosen)
-        for text in sorted(made_up, key=len, reverse=True):
-            name = f"${{{made_up[text]}}}"
-            who = who.replace(text, name)
-            chosen = {key: tuple(value.replace(text, name) for value in values) for key, values in chosen.items()}
-        return replace(self, who=who, chosen=chosen) if made_up else self
+        chosen = {key: tuple(naming(value, made_up) for value in values) for key, values in self.chosen.items()}
+        return replace(self, who=naming(self.who, made_up), chosen=chosen)
 
     def to_json(self) -> dict[str, Json]:
         """As JSON data."""
@@ -82,6 +78,13 @@ class Witness:
             "chosen": {name: list(values) for name, values in self.chosen.items()},
             "context": {name: list(values) for name, values in sorted(self.asked.context.items())},
         }
+
+
+def naming(text: str, made_up: Mapping[str, str]) -> str:
+    """A text with what made-up values stand for in their place, as `${name}`."""
+    for value in sorted(made_up, key=len, reverse=True):
+        text = text.replace(value, f"${{{made_up[value]}}}")
+    return text
 
 
 class Witnesses:

@@ -78,6 +78,10 @@ class Seen:
         """The attempts whose records match, oldest first; `since` is a time of the world."""
         return (attempt for attempt in self.attempts if attempt.at >= since and attempt.fits(about))
 
+    def came(self, about: Mapping[str, str]) -> bool:
+        """Whether such an attempt came through."""
+        return any(attempt.is_allowed for attempt in self.find(about))
+
     def last(self, about: Mapping[str, str]) -> Attempt | None:
         """The newest attempt whose record matches."""
         return next((attempt for attempt in reversed(self.attempts) if attempt.fits(about)), None)

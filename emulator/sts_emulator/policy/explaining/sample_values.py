@@ -10,7 +10,7 @@ from sts_emulator.policy.deciding.variables import value_of
 from sts_emulator.policy.keys import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sts_emulator.policy.deciding.engine import Principal, Request
     from sts_emulator.policy.deciding.operators import Value
@@ -34,19 +34,24 @@ OPTIONAL_PREFIXES = ("aws:requesttag/",)
 
 def satisfying(trace: ConditionTrace, request: Request) -> tuple[str, ...] | None:
     """Values that would make a false condition true; empty: the key must be absent; None: this caller has no choice."""
-    return _choosable(trace, request.principal, _satisfying(trace, request.context))
+    return _choosable(trace, request.principal, lambda: _satisfying(trace, request.context))
 
 
 def falsifying(trace: ConditionTrace, request: Request) -> tuple[str, ...] | None:
     """Values that would make a true condition false, read likewise."""
-    return _choosable(trace, request.principal, _falsifying(trace))
+    return _choosable(trace, request.principal, lambda: _falsifying(trace))
 
 
-def _choosable(trace: ConditionTrace, caller: Principal, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def _choosable(
+    trace: ConditionTrace, caller: Principal, turning: Callable[[], tuple[str, ...] | None]
+) -> tuple[str, ...] | None:
     """Leave out what the caller cannot do: have a key that it never has, or not send what is always sent."""
-    name = trace.condition.name
+    name, family = trace.condition.name, trace.condition.operator.family
+    if family == "unknown" or not can_send(name, caller):
+        return None
+    values = turning() if family != "null" else () if trace.requested else (_some(trace),)
     optional = name in OPTIONAL_KEYS or name.startswith(OPTIONAL_PREFIXES)
-    return None if not can_send(name, caller) or (values == () and not optional) else values
+    return None if values == () and not optional else values
 
 
 def _some(trace: ConditionTrace) -> str:
@@ -55,10 +60,6 @@ def _some(trace: ConditionTrace) -> str:
 
 def _satisfying(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
     op = trace.condition.operator
-    if op.family == "unknown":
-        return None
-    if op.family == "null":
-        return () if trace.requested else (_some(trace),)
     if op.negated:
         return () if op.quantifier != "ForAnyValue" else (_some(trace),)
     sample = _sample(trace, context)
@@ -83,10 +84,6 @@ def completing(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) ->
 
 def _falsifying(trace: ConditionTrace) -> tuple[str, ...] | None:
     op = trace.condition.operator
-    if op.family == "unknown":
-        return None
-    if op.family == "null":
-        return () if trace.requested else (_some(trace),)
     if op.negated:
         sample = _sample(trace, {})
         return None if sample is None else (sample,)

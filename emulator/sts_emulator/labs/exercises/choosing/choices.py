@@ -100,21 +100,19 @@ def any_main(hands: Hands) -> None:
 
 
 def site_has_its_door(seen: Seen) -> Iterator[str]:
-    if not _came(seen, "*:assumed-role/Site/*"):
+    if not seen.came({"userIdentity.arn": "*:assumed-role/Site/*"}):
         yield "Nobody has been the site yet, as a container with the role Site: do the step `site`."
 
 
 def pipeline_has_its_door(seen: Seen) -> Iterator[str]:
-    came = seen.find({"eventName": "AssumeRoleWithWebIdentity", "requestParameters.roleArn": "*:role/Deploy"})
-    if not any(attempt.is_allowed for attempt in came):
+    if not seen.came({"eventName": "AssumeRoleWithWebIdentity", "requestParameters.roleArn": "*:role/Deploy"}):
         yield "The pipeline has not come with a token yet: do the step `pipeline`."
     if not _may_deploy(seen, "shop/site", "refs/heads/main"):
         yield "A token of the branch main does not become Deploy any more: nothing can be deployed."
 
 
 def reports_have_their_door(seen: Seen) -> Iterator[str]:
-    came = seen.find({"eventName": "AssumeRole", "requestParameters.roleArn": "*:role/Reports"})
-    if not any(attempt.is_allowed for attempt in came):
+    if not seen.came({"eventName": "AssumeRole", "requestParameters.roleArn": "*:role/Reports"}):
         yield "The bookkeeper has not become Reports yet: do the step `reports`."
     bookkeeper, account = seen.values["bookkeeper"], seen.values["account"]
     caller = {"role": "Nightly", "account": bookkeeper, "session": "nightly"}
@@ -125,7 +123,7 @@ def reports_have_their_door(seen: Seen) -> Iterator[str]:
 def fax_goes_on(seen: Seen) -> Iterator[str]:
     if not _active(seen, "fax"):
         yield "The fax has no key that works, and takes nothing else: it has stopped."
-    if not _came(seen, "*:user/fax"):
+    if not seen.came({"userIdentity.arn": "*:user/fax"}):
         yield "Nobody has been the fax yet: do the step `fax`."
 
 
@@ -145,10 +143,6 @@ def only_main(seen: Seen) -> Iterator[str]:
     ):
         if _may_deploy(seen, repo, ref):
             yield f"A job of {repo} at {ref} still becomes Deploy."
-
-
-def _came(seen: Seen, who: str) -> bool:
-    return any(attempt.is_allowed for attempt in seen.find({"userIdentity.arn": who}))
 
 
 def _active(seen: Seen, user: str) -> list[str]:

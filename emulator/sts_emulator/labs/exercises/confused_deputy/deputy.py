@@ -81,8 +81,7 @@ def delete_the_role(hands: Hands) -> None:
 
 
 def mallory_had_it(seen: Seen) -> Iterator[str]:
-    borrowed = seen.find({"eventName": "AssumeRole", "requestParameters.externalId": MALLORY})
-    if not any(attempt.is_allowed for attempt in borrowed):
+    if not seen.came({"eventName": "AssumeRole", "requestParameters.externalId": MALLORY}):
         yield "You have not been Mallory yet: do the step `borrow` before you repair anything."
 
 
