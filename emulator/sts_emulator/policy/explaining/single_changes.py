@@ -170,16 +170,14 @@ def set_key(key: str, requested: tuple[str, ...], values: tuple[str, ...]) -> Ed
 def widen(place: Place, state: State) -> Edit:
     """Add a statement that allows exactly this request, in a document of its own where there is none."""
     statement: dict[str, Any] = {"Effect": "Allow", "Action": state.request.action}
+    told = f"that allows {state.request.action}"
     if place.layer == "trust":
         kind, principal = principal_entry(state.request.principal)
         statement["Principal"] = {kind: principal}
         told = f"that names {principal} and allows {state.request.action}"
-        if not engine.needs_trust(state.request):  # a role's policy names no resources, all others do
-            statement["Resource"] = state.request.resource
-            told += f" on {state.request.resource}"
-    else:
+    if place.layer != "trust" or not engine.needs_trust(state.request):  # a role's policy alone names no resources
         statement["Resource"] = state.request.resource
-        told = f"that allows {state.request.action} on {state.request.resource}"
+        told += f" on {state.request.resource}"
     path = place.path.rpartition(".")[0]
     text = f"add a statement to the {place.policy_words} {told}"
     add = _in_document(place, lambda source: source.update(Statement=[*as_list(source["Statement"]), statement]))
