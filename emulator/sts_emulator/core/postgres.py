@@ -46,6 +46,8 @@ _EVENTS = (
     "SELECT e.x::text, e.n, w.name, e.id, e.at, e.body, e.count FROM sts_emulator.events e "
     "JOIN sts_emulator.worlds w ON w.number = e.world "
 )
+# Not by the name of what is joined: without statistics, as in a new database, all of a world's were read and sorted.
+_OF_WORLD = "e.world = (SELECT number FROM sts_emulator.worlds WHERE name = %s)"
 _SETTLED = "e.x < pg_snapshot_xmin(pg_current_snapshot())"
 _BEHIND = "(e.x, e.n) > (%s::text::xid8, %s)"
 _TRIM = """
@@ -211,20 +213,20 @@ class PostgresStore(Reading):
 
     def event_rows(self, world: str, identifier: str) -> list[EventRow]:
         given = plain(world), plain(identifier)
-        rows = self._rows(f"{_EVENTS} WHERE w.name = %s AND e.id = %s", *given) or self._rows(
-            f"{_EVENTS} WHERE w.name = %s AND e.id > %s AND e.id < %s AND e.count > 1 AND position(%s IN e.body) > 0",
+        rows = self._rows(f"{_EVENTS} WHERE {_OF_WORLD} AND e.id = %s", *given) or self._rows(
+            f"{_EVENTS} WHERE {_OF_WORLD} AND e.id > %s AND e.id < %s AND e.count > 1 AND position(%s IN e.body) > 0",
             *(given[0], given[1][:SHARED], given[1][:SHARED] + LAST_CHARACTER, given[1].encode()),
         )
         return list(map(_event, rows))
 
     def events_after(self, world: str, position: int, limit: int) -> list[EventRow]:
-        where = f"WHERE w.name = %s AND {_BEHIND} AND {_SETTLED}"
+        where = f"WHERE {_OF_WORLD} AND {_BEHIND} AND {_SETTLED}"
         return self._events(limit, where, "", plain(world), *_place_of(position))
 
     def events_before(self, world: str, position: int | None, limit: int) -> list[EventRow]:
         if position is None:
-            return self._events(limit, "WHERE w.name = %s", "DESC", plain(world))
-        where = "WHERE w.name = %s AND (e.x, e.n) < (%s::text::xid8, %s)"
+            return self._events(limit, f"WHERE {_OF_WORLD}", "DESC", plain(world))
+        where = f"WHERE {_OF_WORLD} AND (e.x, e.n) < (%s::text::xid8, %s)"
         return self._events(limit, where, "DESC", plain(world), *_place_of(position))
 
     def events_since(self, position: int, limit: int) -> list[EventRow]:
