@@ -41,7 +41,9 @@ def required(call: Call, partition_key: PartitionKey = unknown) -> tuple[Need, .
             if action not in known.actions:
                 raise Unmapped(call.service, call.operation)
             needs += question.needs(action)
-    return (*needs, *question.besides(needs))
+    if overlay.has_besides(call.operation):
+        needs += question.besides(needs)
+    return tuple(needs)
 
 
 @cache

@@ -47,6 +47,10 @@ class Overlay:
     whole_arns: tuple[str, ...] = ("ResourceArn", "ResourceARN", "resourceArn", "resourceARN")
     _keys_of: dict[str, dict[str, str]] = field(default_factory=dict, init=False, repr=False)
 
+    def has_besides(self, operation: str) -> bool:
+        """Whether a call may need more than its actions: see `Question.besides`."""
+        return self.besides is not None or operation in self.tags_with or operation in self.passes
+
     def keys_of(self, action: Action) -> Mapping[str, str]:
         """A parameter's path by each condition key that an action has."""
         if action.name not in self._keys_of:
