@@ -234,6 +234,11 @@ def test_pools_without_passkeys(app, refusal):
     app.admin.create_user_pool_domain(UserPoolId=app.pool, Domain="passkeys-of-a-test")
     options = app.idp.start_web_authn_registration(AccessToken=access)["CredentialCreationOptions"]
     assert options["rp"]["id"] == "passkeys-of-a-test.auth.us-east-1.amazoncognito.com"
+    app.admin.delete_user_pool_domain(UserPoolId=app.pool, Domain="passkeys-of-a-test")
+    certificate = {"CertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/1"}
+    app.admin.create_user_pool_domain(UserPoolId=app.pool, Domain="login.example.org", CustomDomainConfig=certificate)
+    options = app.idp.start_web_authn_registration(AccessToken=access)["CredentialCreationOptions"]
+    assert options["rp"]["id"] == "login.example.org", "a domain of one's own is the party, whole"
 
 
 @pytest.mark.parametrize("credential", [{}, {"id": 5}, {"id": "x", "response": []}, {"id": "x", "response": {"a": 1}}])

@@ -38,12 +38,11 @@ def discovery(visit: Visit, pool: str) -> Response:
 
 def _managed_login(visit: Visit, pool: Pool) -> JsonObject:
     """The endpoints of a pool with a domain: there, where AWS's own name was asked, else where this was."""
-    domain = pools.domain_of(visit.world, pool)
-    if not domain:
+    host = pools.host_of(visit.world, pool)
+    if not host:
         return {}
     base = visit.base_url
     if hosts.is_aws(guard.host_name(visit.request.headers.get("host", ""))):
-        host = domain if "." in domain else f"{domain}.auth.{pool['region']}.amazoncognito.com"
         base = f"{visit.request.scheme}://{host}{visit.root}"
     return {
         "authorization_endpoint": f"{base}/oauth2/authorize",

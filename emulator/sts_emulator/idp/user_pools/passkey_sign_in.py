@@ -28,12 +28,11 @@ def party(world: World, pool: Pool, response: str = "") -> Party:
     """
     identifier = pool["settings"].get("WebAuthnConfiguration", {}).get("RelyingPartyId", "")
     if not identifier:
-        domain = pools.domain_of(world, pool)
-        if not domain:
+        identifier = pools.host_of(world, pool)
+        if not identifier:
             raise AwsError(
                 "WebAuthnConfigurationMissingException", "The user pool has no relying party ID, and no domain."
             )
-        identifier = f"{domain}.auth.{pool['region']}.amazoncognito.com"
     origin = passkeys.origin_of(response)
     known = (origin,) if _speaks_for(identifier, origin) else (f"https://{identifier}",)
     return Party(identifier, pool["name"], known)

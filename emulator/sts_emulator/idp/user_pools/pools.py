@@ -362,6 +362,12 @@ def domain_of(world: World, pool: Pool) -> str:
     return next((domain["name"] for domain in world.page(DOMAIN) if domain["pool"] == pool["id"]), "")
 
 
+def host_of(world: World, pool: Pool) -> str:
+    """Where the pages of a pool are in AWS: its own domain, or below Cognito's; empty where it has none."""
+    domain = domain_of(world, pool)
+    return domain if "." in domain or not domain else f"{domain}.auth.{pool['region']}.amazoncognito.com"
+
+
 def _change(world: World, pool: Pool, **changes: object) -> Pool:
     change: Callable[[Pool], Any] = lambda body: {**body, **changes, "modified": world.now()}  # noqa: E731 - typed
     changed = world.update(POOL, pool["id"], change)

@@ -19,7 +19,7 @@ from sts_emulator.idp.user_pools.federation import outside_providers, saml_keys
 from sts_emulator.idp.user_pools.federation.pool_providers import identified, issuer_of
 from sts_emulator.idp.user_pools.kinds import IDENTITY_PROVIDER, POOL, IdentityProvider, Pool
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, pool_at
-from sts_emulator.idp.user_pools.pools import domain_of
+from sts_emulator.idp.user_pools.pools import host_of
 from sts_emulator.methods.saml import service_provider
 from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.pages import render
@@ -112,8 +112,7 @@ def address_of(visit: Visit, provider: IdentityProvider) -> str:
     if issuer is None or pool_at(visit) is None:
         return f"{visit.base_url}{home}"
     pool = visit.world.get(POOL, issuer["name"].removeprefix("user-pool/"))
-    domain = domain_of(visit.world, pool) if pool else ""
-    host = domain if "." in domain or pool is None else f"{domain}.auth.{pool['region']}.amazoncognito.com"
+    host = host_of(visit.world, pool) if pool else ""
     return f"{visit.request.scheme}://{host}{visit.root}{home}"
 
 
