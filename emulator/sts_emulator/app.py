@@ -24,7 +24,7 @@ from sts_emulator.core.store import NotAtHandError, StaleError, UnavailableError
 from sts_emulator.core.threads import Beside
 from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
 from sts_emulator.pages import routes
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.serving import sockets
 from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
 from sts_emulator.settings import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 PREFIX = "EMULATOR_"
 NO_TOKEN = "none"  # noqa: S105 - the absence of one

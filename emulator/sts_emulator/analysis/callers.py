@@ -14,7 +14,7 @@ from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import ACTIONS, COGNITO, KINDS, OIDC, SAML, kind_of
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Context = Mapping[str, tuple[str, ...]]
 Presence = Literal["never", "free", "always"]

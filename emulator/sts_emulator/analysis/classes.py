@@ -16,7 +16,7 @@ from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.matching import has_wildcard
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MOST: Final = 60
 """Callers that are tried for one principal of a policy."""

@@ -20,7 +20,7 @@ from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.json_types import Json
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MOST_WITNESSES: Final = 5
 """For one caller and action."""

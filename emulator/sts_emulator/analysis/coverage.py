@@ -12,7 +12,7 @@ from sts_emulator.analysis.mutation import documents_of
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.explaining.traces import StatementTrace, trace_statements
 from sts_emulator.policy.json_types import Json
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.judge import Outcome
 from sts_emulator.scenario.policy_texts import held
 from sts_emulator.scenario.rehearse import Rehearsal

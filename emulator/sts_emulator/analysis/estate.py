@@ -19,8 +19,8 @@ from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet
 from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard
 from sts_emulator.policy.federated import OIDC, SAML, kind_of
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.saving.validate import restore_principals
-from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import Scenario
 from sts_emulator.scenario.repeats import repeated
 from sts_emulator.vending.context import Server

@@ -12,7 +12,7 @@ from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.reach import Step, Way
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.federated import KINDS
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 NARROWEST, WIDEST, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 720, 62, 96, 20, 28
 BADGE_SPACE: Final = 60

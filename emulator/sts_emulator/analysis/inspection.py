@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MOST: Final = 1 << 20  # bytes of evidence that are looked at; a SAML response ends at 100,000 characters
 _TIMES: Final = ("iat", "nbf", "exp", "auth_time")

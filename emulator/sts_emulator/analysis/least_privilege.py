@@ -12,7 +12,7 @@ from sts_emulator.policy.deciding.document import Document, Statement, parse
 from sts_emulator.policy.deciding.engine import Request, decide, evaluate
 from sts_emulator.policy.deciding.matching import glob
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Consulted
 
 _WILD: Final = re.compile("[*?]")

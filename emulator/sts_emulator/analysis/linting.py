@@ -15,8 +15,8 @@ from sts_emulator.importers.inventory import DEFAULT_ACCOUNT, Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import steps
 from sts_emulator.policy.json_types import Json
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.linting.findings import Finding, Known, LintKind
-from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.inventories import is_importable, read_inventory
 from sts_emulator.scenario.load import Node, load, read_bytes
 from sts_emulator.scenario.problems import ScenarioError

@@ -15,7 +15,7 @@ from sts_emulator.policy.deciding.operators import operator
 from sts_emulator.policy.deciding.typed_values import read_network
 from sts_emulator.policy.explaining.condition_edits import Change, dropped, renamed, revalued
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MOST: Final = 300
 """Mutants of one policy."""

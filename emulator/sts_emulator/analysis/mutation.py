@@ -13,8 +13,8 @@ from sts_emulator.analysis.suggest import suggestion
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.json_types import Json
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.saving.validate import validate
-from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import ScenarioError
 from sts_emulator.scenario import parse as parse_scenario
 from sts_emulator.scenario.expect import ALLOW, Expectation, Permission

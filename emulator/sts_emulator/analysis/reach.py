@@ -22,7 +22,7 @@ from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import BUILT_IN, FederatedType, kind_of
 from sts_emulator.policy.json_types import Json
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Kind = FederatedType | Literal["user", "role", "account", "anybody", "service"]
 

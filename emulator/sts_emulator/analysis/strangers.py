@@ -23,8 +23,8 @@ from sts_emulator.policy.deciding.document import Statement
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import COGNITO, GITHUB, OIDC, issuer_of
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, never_on_github
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.linting.findings import Finding, Subject
-from sts_emulator.policy.values import dataclass
 
 _EVIL_GITHUB: Final = "repo:evil/x:ref:refs/heads/main"
 _TAILS: Final = (

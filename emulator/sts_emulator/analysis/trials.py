@@ -11,7 +11,7 @@ from typing import Any
 from sts_emulator.analysis.coverage import Covered
 from sts_emulator.analysis.mutation import Mutated
 from sts_emulator.policy.json_types import Json
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import Scenario, ScenarioError
 from sts_emulator.scenario.judge import Outcome
 

@@ -20,9 +20,9 @@ from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.json_types import Json
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.linting.findings import Finding, LintKind, Subject
 from sts_emulator.policy.saving.validate import validate
-from sts_emulator.policy.values import dataclass
 
 TRIES: Final = 200
 """Contexts that are tried for one suspect."""

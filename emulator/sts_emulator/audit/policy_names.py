@@ -15,7 +15,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _KINDS = {"scp": organizations.SERVICE_CONTROL, "rcp": organizations.RESOURCE_CONTROL}
 Question = Mapping[str, Any]

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sts_emulator.cli.errors import CommandError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.settings import state_folder
 
 END_LIMIT = 30.0  # seconds that a server has to end

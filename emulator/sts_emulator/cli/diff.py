@@ -13,7 +13,7 @@ from sts_emulator.cli.inputs import account_options, add_account_options, scenar
 from sts_emulator.cli.who_can import tell_notes
 from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.policy.arns import account_in
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.compare import Witness

@@ -20,7 +20,7 @@ from sts_emulator.cli.control import Control, add_server_options, control, setti
 from sts_emulator.cli.env import SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.workload import KINDS, add_workload_options, addresses, wanted
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 CALLERS: Final = ("user", "role")
 LOOK_EVERY: Final = 2.0  # seconds between two looks at the world's clock, by which token files age

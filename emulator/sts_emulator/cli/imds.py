@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json, answer
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     import socket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 QUOTA = 50  # tags of one resource, of every service
 Pairs = Iterable[Mapping[str, str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sts_emulator.core.sqlite import Row, SqliteStore
 from sts_emulator.core.store import NotFoundError, StaleError, Store
 from sts_emulator.core.world import World, Worlds
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from sts_emulator.core.store import (
 )
 from sts_emulator.core.threads import afterwards
 from sts_emulator.core.world import World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 KEPT_IN_STATE = 100_000  # per world
 POLL = 0.1  # seconds between two looks for what other processes wrote, while somebody listens

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Spoilt = Literal["", "hang", "drop", "lose", "half"]
 """What becomes of the answer: it never comes, or the connection is closed before the call is carried out, after it, or

@@ -14,7 +14,7 @@ import psycopg
 
 from sts_emulator.core.postgres_pool import SILENCE, Connection, Pool, Raw, raw_rows, send, unavailable
 from sts_emulator.core.store import UnavailableError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MOST = 5  # connections that are made at the same time: commits of events, and a look
 

@@ -17,7 +17,7 @@ from dataclasses import field
 from typing import Any
 
 from sts_emulator.core.store import Place
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 REMEMBERED = 256  # revisions of a world whose places are known; who is further behind reads all anew
 MOST_WORLDS = 10_000

@@ -13,7 +13,7 @@ from sts_emulator.gateway import conversation, resigning
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.known_actions import SERVICES
 from sts_emulator.gateway.upstreams import Upstream
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import models
 
 if TYPE_CHECKING:

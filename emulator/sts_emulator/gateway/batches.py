@@ -14,7 +14,7 @@ from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 from sts_emulator.gateway.verdicts import SLICE, decide, refusal
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 OPERATION: Final = "DeleteObjects"
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -6,7 +6,7 @@ from typing import Final
 
 from sts_emulator.gateway.exchange import BrokenError, Exchange
 from sts_emulator.gateway.upstreams import Upstream
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD"})
 

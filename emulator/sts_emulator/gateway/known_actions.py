@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 PREFIXES: Final = {
     **{name: name for name in ("s3", "dynamodb", "sqs", "sns", "lambda", "secretsmanager", "ssm", "kms", "logs")},

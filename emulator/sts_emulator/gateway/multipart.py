@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import IO, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _MOST_FIELDS: Final = 20_480  # bytes beside the file: S3 API Reference, "POST Object"
 _IN_MEMORY: Final = 1 << 20

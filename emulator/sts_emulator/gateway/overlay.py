@@ -10,7 +10,7 @@ from sts_emulator.gateway import arns
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action, KnownActions
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Rule = Callable[["Question"], Iterable[Need]]
 PartitionKey = Callable[[str], str]

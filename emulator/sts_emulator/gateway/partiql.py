@@ -13,7 +13,7 @@ from typing import Final
 
 from sts_emulator.gateway import partiql_terms
 from sts_emulator.gateway.partiql_terms import Terms
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 ACTIONS: Final = {
     "SELECT": "PartiQLSelect",

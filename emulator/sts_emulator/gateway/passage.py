@@ -10,7 +10,7 @@ from sts_emulator.core.faults import Fault
 from sts_emulator.core.store import NotAtHandError
 from sts_emulator.gateway.call import Call
 from sts_emulator.gateway.upstreams import Upstream
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire import http
 from sts_emulator.wire.asgi import Receive, Scope, Send

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire.foreign_parameters import once
 
 _UNBOUND: Final = frozenset({"policy", "file", "x-amz-signature", "signature", "awsaccesskeyid"})

@@ -16,7 +16,7 @@ from sts_emulator.gateway.asking import MISSING, OK, Accounts, Naming, Place
 from sts_emulator.gateway.upstreams import Upstreams
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _LASTING: Final = 30.0
 _MOST: Final = 10_000

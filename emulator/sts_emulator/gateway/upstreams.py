@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _SERVICE = re.compile(r"([a-z0-9][a-z0-9-]{0,63})=(.+)")
 _MOST_IDLE: Final = 64

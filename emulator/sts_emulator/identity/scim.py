@@ -19,7 +19,7 @@ from sts_emulator.identity.scim_shapes import answer, bad, body_of, operations_o
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import Json, JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
 from sts_emulator.wire.http import Response

@@ -16,7 +16,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.idp.user_pools.federation import saml_keys
 from sts_emulator.idp.user_pools.kinds import IDENTITY_PROVIDER, IdentityProvider
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import xml
 from sts_emulator.wire.http import unquote
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core import rsa_keys
 from sts_emulator.policy.json_types import Json
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

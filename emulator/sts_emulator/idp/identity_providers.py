@@ -20,7 +20,7 @@ from sts_emulator.core.world import World
 from sts_emulator.idp import certificates
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.json_types import Json
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.idp.saml_assertion import Facts

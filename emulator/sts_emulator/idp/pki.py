@@ -17,7 +17,7 @@ from sts_emulator.core import clock
 from sts_emulator.idp import certificates, pki_declaration
 from sts_emulator.idp.certificates import Pair, Wish, make_key
 from sts_emulator.idp.pki_declaration import Declaration, Entry
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

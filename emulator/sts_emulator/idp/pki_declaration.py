@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sts_emulator.idp.certificates import HASHES, KEYS, RDN, USAGES, Wish
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SPAN = re.compile(r"(-?[0-9]{1,6})(m|h|d)")

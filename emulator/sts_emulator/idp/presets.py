@@ -14,7 +14,7 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Options = Mapping[str, Any]
 Claims = dict[str, Any]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sts_emulator.core import clock, rsa_keys
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 SAMLP: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
 SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"

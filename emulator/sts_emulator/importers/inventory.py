@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Any, Literal
 
 from sts_emulator.importers.parts import mappings
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 DEFAULT_ACCOUNT = "123456789012"
 """The account of what does not say in which it lives; AWS's documentation uses it for "your" account."""

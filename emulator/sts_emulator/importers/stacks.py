@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from typing import Any, Final, Protocol
 
 from sts_emulator.importers.parts import mapping
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 DEEPEST: Final = 8
 """Stacks inside stacks that are followed."""

@@ -19,7 +19,7 @@ from sts_emulator.importers.parts import mapping, mappings
 from sts_emulator.importers.terraform_documents import Documents
 from sts_emulator.importers.terraform_references import Configuration, Instances, Key
 from sts_emulator.policy.federated import OIDC, SAML
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _PREFIXES: Final = ("aws_iam_", "aws_rolesanywhere_", "aws_organizations_policy", "aws_ssoadmin_")
 NOTHING_TO_SAY: Final = frozenset(

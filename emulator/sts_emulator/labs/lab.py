@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Final
 
 from sts_emulator.policy.layers import WORDS
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.expect import Expectation, Result
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, text

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.labs.lab import PROOF
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import rehearse
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.judge import Outcome

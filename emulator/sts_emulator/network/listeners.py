@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from sts_emulator.accounts import compute
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.world import DEFAULT
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
 

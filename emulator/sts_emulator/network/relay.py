@@ -11,7 +11,7 @@ from typing import Self
 from sts_emulator.network.hostnames import NameServer
 from sts_emulator.network.listeners import HOP_HEADER, limit_hops
 from sts_emulator.network.proxy import HEAD, carry
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from sts_emulator.catalogue import METHODS
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sts_emulator.core.world import World
 from sts_emulator.pages import render
 from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.session import FEDERATED, ROLE, USER, Session

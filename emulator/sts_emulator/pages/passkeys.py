@@ -20,7 +20,7 @@ from sts_emulator.core.world import World
 from sts_emulator.pages import guard
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 
 NAME: Final = "sts-emulator"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import refusals
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire.http import unquote
 
 if TYPE_CHECKING:

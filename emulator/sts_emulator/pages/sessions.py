@@ -14,7 +14,7 @@ import zlib
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.credentials import seal, unseal
 
 Header = tuple[str, str]

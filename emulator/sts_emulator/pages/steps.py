@@ -10,7 +10,7 @@ from sts_emulator.pages.passkeys import Holder
 from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire.http import Response
 
 LIFETIME: Final = 300  # seconds between one step and the next

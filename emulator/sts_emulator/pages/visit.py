@@ -12,7 +12,7 @@ from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context, Server
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire.http import Request, form

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sts_emulator.policy.deciding.matching import has_wildcard
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _PART: Final = re.compile(r"<([^<>]+)>|(.)")
 _HEX: Final = frozenset("0123456789abcdef")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sts_emulator.accounts import account_access, directory
 from sts_emulator.accounts.directory import Instance
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Seed
 from sts_emulator.scenario.shape import Shape

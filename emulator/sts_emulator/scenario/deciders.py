@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sts_emulator.accounts import documents
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.core import clock
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.layers import LAYERS
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import Where

@@ -11,7 +11,7 @@ from sts_emulator.accounts import directory, people
 from sts_emulator.accounts.directory import Instance, MfaMeans
 from sts_emulator.accounts.organizations import IDENTITY_CENTER
 from sts_emulator.core import names
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.access_manager import Entitlement, entitle
 from sts_emulator.scenario.identity_source import IdentitySource
 from sts_emulator.scenario.policies import Policy, policy_arn, tag_list

@@ -14,7 +14,7 @@ from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.methods.cognito import identity_pools as stored_pools
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import token_evidence
 from sts_emulator.scenario.expect import Expectation, ask_for
 from sts_emulator.scenario.load import Node

@@ -7,7 +7,7 @@ from typing import Final
 
 from sts_emulator.accounts.directory import IdentityProvider
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.saml import Metadata, idp_named

@@ -23,7 +23,7 @@ from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import assumed_providers, policy_texts, providers, roles_and_profiles, roles_anywhere, saml
 from sts_emulator.scenario.inventories import read_inventory
 from sts_emulator.scenario.load import Node, read_bytes

@@ -9,7 +9,7 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.expect import ALLOW, DENY, Because, Expectation
 from sts_emulator.vending import denials
 from sts_emulator.vending.context import Consulted

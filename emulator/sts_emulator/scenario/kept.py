@@ -11,7 +11,7 @@ from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.world import World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import rehearse
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.judge import Outcome

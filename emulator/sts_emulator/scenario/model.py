@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.accounts.documents import SeededScenario
 from sts_emulator.catalogue import SECTIONS, Row
 from sts_emulator.core import names
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.load import Node, let_go, load, read_bytes
 from sts_emulator.scenario.problems import NOTHING, ScenarioError, Where

@@ -13,8 +13,8 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import MalformedPolicy
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.saving.validate import Kind, validate
-from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.policy_texts import Held

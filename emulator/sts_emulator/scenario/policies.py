@@ -13,7 +13,7 @@ from sts_emulator.core import names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import compact
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policy_texts import Held

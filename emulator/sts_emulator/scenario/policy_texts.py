@@ -11,8 +11,8 @@ from sts_emulator.accounts.resources import key_of, role_by_arn, user_by_arn
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals
-from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.model import Scenario

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Final
 
 from sts_emulator.core.terminal import printable
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 NOTHING: Final = "holds nothing; name another file, or run again what was to write it"
 

@@ -12,7 +12,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.importers.inventory import provider_host
 from sts_emulator.policy.federated import OIDC
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.origins import Origin, set_origin
 from sts_emulator.scenario.policies import tag_list

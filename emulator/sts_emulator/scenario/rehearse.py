@@ -8,7 +8,7 @@ from dataclasses import field
 from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import DEFAULT, World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import permissions
 from sts_emulator.scenario.evidence import present
 from sts_emulator.scenario.expect import Expectation

@@ -9,7 +9,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.world import World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.policies import Holder, Policy, tag_list
 from sts_emulator.scenario.policy_texts import Held

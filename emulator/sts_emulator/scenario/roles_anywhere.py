@@ -15,7 +15,7 @@ from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import signed_evidence
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy

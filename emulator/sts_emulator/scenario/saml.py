@@ -10,7 +10,7 @@ from sts_emulator.accounts import documents, people
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.policy.federated import SAML
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.origins import Origin, set_origin
 from sts_emulator.scenario.policies import tag_list

@@ -14,7 +14,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body, World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.shape import Shape
 

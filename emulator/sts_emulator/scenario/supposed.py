@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Keys = dict[str, tuple[str, ...]]
 """Condition keys of a request, lower-cased; whoever can say one in its own words takes it out."""

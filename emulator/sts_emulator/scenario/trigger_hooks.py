@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from sts_emulator.accounts import trigger_hooks
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed

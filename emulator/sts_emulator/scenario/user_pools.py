@@ -16,7 +16,7 @@ from sts_emulator.idp.user_pools import kinds, passwords, pools
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.idp.user_pools.triggers import configuration
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.identity_pools import Word, role_arn
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed

@@ -15,7 +15,7 @@ from sts_emulator.core import names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Holder, Policy, tag_list

@@ -9,7 +9,7 @@ from typing import Any
 
 from sts_emulator.accounts import compute, documents
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from sts_emulator.core import clock
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.serving.acceptor import bound
 from sts_emulator.settings import Settings
 

@@ -13,7 +13,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
 from sts_emulator.vending.context import Caller, Context, Keys

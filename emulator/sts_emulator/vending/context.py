@@ -20,7 +20,7 @@ from sts_emulator.core.threads import Beside, Value, Work
 from sts_emulator.core.world import World, Worlds
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.settings import Settings
 from sts_emulator.vending.session import Session
 from sts_emulator.wire import messages

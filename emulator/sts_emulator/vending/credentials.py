@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.session import Session
 
 if TYPE_CHECKING:

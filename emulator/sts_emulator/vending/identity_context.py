@@ -14,7 +14,7 @@ from typing import Any, Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.credentials import seal, unseal
 from sts_emulator.vending.origin import SUBJECT
 from sts_emulator.vending.session import Session

@@ -11,7 +11,7 @@ from dataclasses import field
 from typing import Any, Final
 
 from sts_emulator.accounts.propagation import Propagation
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Caller
 from sts_emulator.vending.session import USER, Session
 

@@ -9,7 +9,7 @@ from json.encoder import encode_basestring as _text
 from operator import attrgetter
 from typing import Any
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 ROLE = "role"
 USER = "user"

@@ -17,7 +17,7 @@ from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal, needs_trust
 from sts_emulator.policy.explaining.single_changes import State
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Exchange
 from sts_emulator.web.attempts import ALLOWED, Attempt, short
 from sts_emulator.web.proofs import claims

@@ -13,7 +13,7 @@ from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.explaining.report import BLOCKS, GRANTS, SAYS, VERDICTS
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.layers import words
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending import denials, questions, record
 from sts_emulator.vending.context import Exchange
 from sts_emulator.web import again, copies, proofs

@@ -11,7 +11,7 @@ from sts_emulator.core.events import Event
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.explaining.traces import LayerTrace, StatementTrace, Tree, tree_of
 from sts_emulator.policy.layers import words
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending import questions
 
 ALLOWED, DENIED, FAILED = "allowed", "denied", "failed"

@@ -16,7 +16,7 @@ from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Request
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.settings import Settings
 from sts_emulator.web.again import TOKEN, Again, Token
 from sts_emulator.wire import models

@@ -7,7 +7,7 @@ from typing import Any
 
 from sts_emulator.policy.explaining.report import SAYS
 from sts_emulator.policy.layers import words
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Tree = Mapping[str, Any]
 Place = tuple[str, ...]

@@ -11,7 +11,7 @@ from sts_emulator.accounts.documents import Role
 from sts_emulator.core.world import World
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import kept
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.vending import authenticate

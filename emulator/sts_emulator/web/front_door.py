@@ -14,7 +14,7 @@ from sts_emulator.idp import x509_signer
 from sts_emulator.pages import approvals
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import parse_arn
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire.http import Request, Response
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sts_emulator.core.events import Event, EventLog
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Server
 from sts_emulator.web.attempts import attempt
 from sts_emulator.web.frame import HOME

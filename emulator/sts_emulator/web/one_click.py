@@ -15,7 +15,7 @@ from sts_emulator.idp.presets import PRESETS
 from sts_emulator.idp.user_pools import kinds
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.scenario import kept
 from sts_emulator.scenario.kept import Kept
 from sts_emulator.web import trials

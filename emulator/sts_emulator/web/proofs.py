@@ -14,7 +14,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import tokens
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Exchange, Server
 from sts_emulator.wire import http, sigv4
 from sts_emulator.wire.http import Request

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _SPAN: Final = re.compile(r"`([^`]+)`|\*([^*\s][^*]*)\*|(https?://[^\s)]*[^\s).,:])")
 _ITEM: Final = re.compile(r"(?:[0-9]+\.|-) ")

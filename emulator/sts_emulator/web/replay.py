@@ -17,7 +17,7 @@ from sts_emulator.policy.deciding.matching import CALLER_TYPES
 from sts_emulator.policy.explaining.explain import Explanation, explain
 from sts_emulator.policy.explaining.report import VERDICTS
 from sts_emulator.policy.explaining.single_changes import State
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending import denials, questions
 from sts_emulator.vending.context import Consulted
 from sts_emulator.web import again, copies

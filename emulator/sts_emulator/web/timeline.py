@@ -11,7 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.web.attempts import ALLOWED, Attempt, attempt
 from sts_emulator.web.frame import refused, view
 from sts_emulator.wire.http import Response

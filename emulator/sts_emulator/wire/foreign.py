@@ -6,7 +6,7 @@ import re
 from collections.abc import Container
 from typing import Final
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import http
 
 _SCOPE: Final = re.compile(r"Credential=[^,\s]{1,512}?/([a-z0-9-]{1,64})/aws4_request", re.ASCII)

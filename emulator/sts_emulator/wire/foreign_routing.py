@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import http, models
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Operation, Service

@@ -13,7 +13,7 @@ from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.faults import Fault
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MAX_BODY: Final = 1 << 20
 """Bytes of body that are read before a request is refused; whoever reads the socket enforces it."""

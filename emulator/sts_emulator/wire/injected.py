@@ -9,7 +9,7 @@ from typing import Any
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.faults import Fault
 from sts_emulator.core.threads import OnLoop
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire.http import Response
 
 

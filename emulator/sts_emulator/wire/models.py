@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 _QUERY = ("sts", "iam", "ec2")
 _JSON = ("cognito-idp", "cognito-identity", "sso-admin", "identitystore", "organizations", "cloudtrail")

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Final, TypeAlias
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 UNLIMITED: Final = -1
 """Upper bound of a repetition that has none."""

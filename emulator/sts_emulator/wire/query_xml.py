@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import timestamps
 from sts_emulator.wire.http import Response
 from sts_emulator.wire.models import Member, Operation, Shape

@@ -16,7 +16,7 @@ from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import Body, World
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
 from sts_emulator.policy.federated import issuer_of
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.authenticate import root_caller
 from sts_emulator.vending.context import Context, Server
 from sts_emulator.wire import dispatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Level = Literal["error", "warning", "note"]
 LEVELS: Final[Mapping[str, Level]] = {"error": "error", "security": "error", "warning": "warning", "suggestion": "note"}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 ENABLED: Final = "@Enabled"
 _PLACE: Final = re.compile(r"@\{([^{}]+)\}")

@@ -9,7 +9,7 @@ from sts_emulator.core.world import World
 from sts_emulator.iam.nouns import GROUP, ROLE, USER, AnyNoun
 from sts_emulator.iam.permits import reach
 from sts_emulator.policy.arns import parse_arn
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 
 HOLDERS = {noun.segment: noun for noun in (USER, GROUP, ROLE)}

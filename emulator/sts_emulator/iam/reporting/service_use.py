@@ -13,7 +13,7 @@ from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body
 from sts_emulator.policy.deciding.document import as_list, load
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result
 

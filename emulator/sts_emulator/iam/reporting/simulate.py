@@ -32,7 +32,7 @@ from sts_emulator.policy.deciding.engine import (
     union,
 )
 from sts_emulator.policy.deciding.matching import glob
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire.dispatch import Result, operation
 

@@ -14,7 +14,7 @@ from sts_emulator.idp.user_pools.kinds import PoolUser
 from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.policy.json_types import Json, JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 LARGEST: Final = 6_000
 """Bytes of claims that are added to one token: with the rest it must stay one that this server reads again."""

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from sts_emulator.core.hosts import is_loopback
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 LARGEST: Final = 1_048_576
 """Bytes of an answer. Lambda's own limit is six times that, which no trigger needs."""

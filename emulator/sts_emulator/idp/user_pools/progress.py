@@ -21,7 +21,7 @@ from sts_emulator.idp.user_pools import (
 )
 from sts_emulator.idp.user_pools.kinds import WRONG_PASSWORD, Client, Pool, PoolUser, find_user, invalid, not_authorized
 from sts_emulator.idp.user_pools.triggers import firing
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result
 

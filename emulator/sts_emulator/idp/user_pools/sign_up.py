@@ -35,7 +35,7 @@ from sts_emulator.idp.user_pools.kinds import (
     save_user,
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 

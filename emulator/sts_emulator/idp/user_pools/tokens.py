@@ -29,7 +29,7 @@ from sts_emulator.idp.user_pools.kinds import (
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.policy.json_types import Json, JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
 

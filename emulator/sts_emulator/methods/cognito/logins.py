@@ -22,7 +22,7 @@ from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, 
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.federated import COGNITO, OIDC
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 
 UNSUPPORTED = "Token is not from a supported provider of this identity pool."

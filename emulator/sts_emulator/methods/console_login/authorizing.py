@@ -12,7 +12,7 @@ from sts_emulator.methods.console_login import logins, permission
 from sts_emulator.methods.console_login.permission import CROSS_DEVICE, SAME_DEVICE
 from sts_emulator.pages import pkce
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import Session
 

@@ -22,7 +22,7 @@ from sts_emulator.methods.console_login.sign_in_errors import (
 )
 from sts_emulator.pages import pkce
 from sts_emulator.pages.sessions import open_sealed, seal_until
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending import credentials
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.session import ROLE, USER, Session

@@ -20,7 +20,7 @@ from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.explaining.origin import IDENTITY_CENTER, said
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.services import service_keys

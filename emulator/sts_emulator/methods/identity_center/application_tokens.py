@@ -22,7 +22,7 @@ from sts_emulator.methods.identity_center.grants import Shown
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import issuer_keys
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.wire.dispatch import Result, operation

@@ -16,7 +16,7 @@ from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -17,7 +17,7 @@ from sts_emulator.methods.identity_center import applications, clients, grants
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.pages import pkce
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MEMBERS: Final = (
     *("response_type", "client_id", "redirect_uri", "state"),

@@ -13,7 +13,7 @@ from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.pages.sessions import open_sealed, seal_until
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.credentials import seal, unseal
 
 LIFETIME: Final = 90 * 86_400

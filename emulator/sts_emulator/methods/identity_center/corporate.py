@@ -25,7 +25,7 @@ from sts_emulator.methods.saml.claims import ATTRIBUTE, Claims
 from sts_emulator.methods.saml.verify import Trusted
 from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 
 class Question(Kept):

@@ -20,7 +20,7 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, CHECKED, Client
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.pages.sessions import open_sealed, seal_until
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.wire.dispatch import Result, Wire
 

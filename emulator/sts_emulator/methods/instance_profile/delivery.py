@@ -13,7 +13,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context, Keys, Server
 from sts_emulator.vending.record import new_request_id, record

@@ -13,7 +13,7 @@ from sts_emulator.accounts.compute import Instance, ProfileAssociation
 from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.delivery import LIFETIME
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 KIND: Final = compute.INSTANCE
 INSTANCE_ID: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")

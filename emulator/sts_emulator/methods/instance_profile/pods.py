@@ -24,7 +24,7 @@ from sts_emulator.pages import guard
 from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authenticate import caller_of_session
 from sts_emulator.vending.authorize import authorize

@@ -18,7 +18,7 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire.dispatch import Result, Wire

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.roles_anywhere import certificates
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import sigv4
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.sigv4 import Signed

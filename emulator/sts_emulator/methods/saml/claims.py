@@ -12,7 +12,7 @@ from sts_emulator.core import clock
 from sts_emulator.methods.saml.assertion_refusals import malformed, nobody, refused
 from sts_emulator.methods.saml.message import SAML
 from sts_emulator.policy import federated
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 ATTRIBUTE: Final = "https://aws.amazon.com/SAML/Attributes/"
 ROLE_ATTRIBUTE: Final = f"{ATTRIBUTE}Role"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sts_emulator.methods.saml.assertion_refusals import badly_signed, malformed, unsigned
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import xml
 
 MAX_MESSAGE: Final = 100_000

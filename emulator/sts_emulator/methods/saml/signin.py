@@ -21,7 +21,7 @@ from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import account_in
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.assume import Ask
 from sts_emulator.wire.http import Response

@@ -26,7 +26,7 @@ from sts_emulator.methods.saml.assertion_refusals import (
 )
 from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.message import ENCRYPTED, SIGNATURE, Message
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire import xml
 
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.tokens import checks
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.tags import tag_map
 
 TOLERANCE: Final = 300

@@ -15,7 +15,7 @@ from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import KeySet
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 
 FRESH: Final = 300

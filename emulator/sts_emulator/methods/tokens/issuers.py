@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from sts_emulator.accounts.propagation import Propagation
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 
 class KeysUnavailableError(Exception):

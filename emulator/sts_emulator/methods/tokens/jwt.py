@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from sts_emulator.policy.json_types import Json, JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 MAX_LENGTH: Final = 20_000
 """Characters of a token: the model's limit of WebIdentityToken."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sts_emulator.policy.deciding.operators import READABLE, Operator, Value, operator, value
 from sts_emulator.policy.deciding.typed_values import read_bool
 from sts_emulator.policy.keys import MULTIVALUED
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

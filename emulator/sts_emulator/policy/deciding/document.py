@@ -16,7 +16,7 @@ from sts_emulator.policy.deciding.conditions import Condition, compile_condition
 from sts_emulator.policy.deciding.matching import Actions, Principals, principals
 from sts_emulator.policy.deciding.resources import Resources
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.matching import AWS_TYPES, CALLER_TYPES, RANK, CallerType, Grant
 from sts_emulator.policy.layers import LAYERS, Layer
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.federated import FederatedType
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -21,7 +21,7 @@ from sts_emulator.policy.deciding.typed_values import (
 )
 from sts_emulator.policy.deciding.variables import Template, template
 from sts_emulator.policy.keys import TYPES
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,8 +15,8 @@ from sts_emulator.policy.explaining.remedies import Remedy, remedy
 from sts_emulator.policy.explaining.report import text_of
 from sts_emulator.policy.explaining.traces import NOBODY, Tree, tree_of
 from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.policy.saving.validate import restore_principals
-from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from sts_emulator.policy.deciding.matching import LONGEST_COMPARED, edit_distanc
 from sts_emulator.policy.explaining.single_changes import Edit, Place, State, lift_deny, repair_element, widen
 from sts_emulator.policy.explaining.traces import LayerTrace, PolicyTrace, StatementTrace, Tree, tree_of
 from sts_emulator.policy.layers import LAYERS
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,7 +17,7 @@ from sts_emulator.policy.explaining.sample_values import completing, falsifying,
 from sts_emulator.policy.federated import kind_of_type
 from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.layers import words
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

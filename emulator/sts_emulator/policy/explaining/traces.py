@@ -18,7 +18,7 @@ from sts_emulator.policy.explaining.reasons import (
 )
 from sts_emulator.policy.keys import MULTIVALUED
 from sts_emulator.policy.layers import LAYERS, words
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ from sts_emulator.policy.caller_keys import CallerClass, class_named, never_ther
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.operators import Value
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 Severity = Literal["error", "security", "warning", "suggestion"]
 """As IAM Access Analyzer grades: does not work; allows too much; surprises; could be better."""

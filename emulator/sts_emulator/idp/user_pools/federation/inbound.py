@@ -13,7 +13,7 @@ from sts_emulator.idp.user_pools.managed_login.login_sessions import Vouched
 from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

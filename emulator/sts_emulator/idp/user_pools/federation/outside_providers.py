@@ -19,7 +19,7 @@ from sts_emulator.idp.user_pools.federation.pool_providers import SUBJECTS, issu
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.policy.json_types import JsonObject, object_in
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.settings import Settings
 
 PATIENCE: Final = 5.0

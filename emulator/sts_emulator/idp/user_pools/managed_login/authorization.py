@@ -19,7 +19,7 @@ from sts_emulator.idp.user_pools.pools import DOMAIN, domain_of
 from sts_emulator.pages import pkce, render
 from sts_emulator.pages.guard import host_name
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire.http import Response
 
 _PREFIXED = re.compile(r"([a-z0-9-]{1,63})\.auth(?:-fips)?\.[a-z0-9-]{1,30}\.amazoncognito\.com")

@@ -21,7 +21,7 @@ from sts_emulator.idp.user_pools.kinds import USER, Pool, PoolUser
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked
 from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 
 LIFETIME: Final = 3_600

@@ -21,7 +21,7 @@ from sts_emulator.pages import pkce, render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import JsonObject, object_in
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response, unquote

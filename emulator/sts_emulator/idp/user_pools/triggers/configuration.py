@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools.kinds import Pool, invalid, unsupported
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.wire.dispatch import Result
 
 TRIGGERS: Final = (

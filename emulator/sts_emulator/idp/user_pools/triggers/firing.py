@@ -21,7 +21,7 @@ from sts_emulator.idp.user_pools.triggers import callables, configuration, posti
 from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, HangsError, NoAnswerError, NotJsonError
 from sts_emulator.idp.user_pools.triggers.responses import UNRECOGNIZABLE, unusable
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.policy.values import dataclass
+from sts_emulator.policy.light_dataclass import dataclass
 from sts_emulator.vending.context import Context
 
 NO_CLIENT: Final = "CLIENT_ID_NOT_APPLICABLE"

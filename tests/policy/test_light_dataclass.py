@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sts_emulator.policy import values
+from sts_emulator.policy import light_dataclass
 
 
 def classes(dataclass: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_values_compare_hash_and_show_as_the_standard_librarys(name, first, name
         shown = repr(one).partition(" at 0x")[0].replace(dataclass.__module__, "")
         return one == other, one == copy.copy(one), one == object(), _hashes(one, other), shown, made.__match_args__
 
-    assert behaviour(values.dataclass) == behaviour(dataclasses.dataclass)
+    assert behaviour(light_dataclass.dataclass) == behaviour(dataclasses.dataclass)
 
 
 def _hashes(one: object, other: object) -> str:
@@ -103,26 +103,26 @@ def test_what_is_not_asked_for_is_refused_in_the_same_words(name, given, named):
             classes(dataclass)[name](*given, **named)
         return str(refused.value)
 
-    assert refusal(values.dataclass) == refusal(dataclasses.dataclass)
+    assert refusal(light_dataclass.dataclass) == refusal(dataclasses.dataclass)
 
 
 def test_two_values_do_not_share_what_a_factory_makes():
-    plain = classes(values.dataclass)["Plain"]
+    plain = classes(light_dataclass.dataclass)["Plain"]
     assert plain(1).more is not plain(1).more
 
 
 def test_a_value_of_a_class_is_not_one_of_the_class_below_it():
-    made = classes(values.dataclass)
+    made = classes(light_dataclass.dataclass)
     assert made["Frozen"]("a") != made["Below"]("a", more=1)
 
 
 def test_what_holds_itself_can_be_shown():
-    plain = classes(values.dataclass)["Plain"](1)
+    plain = classes(light_dataclass.dataclass)["Plain"](1)
     plain.more.append(plain)
     assert repr(plain).endswith("Plain(part=1, more=[...])")
 
 
 def test_values_are_replaced_by_the_standard_library():
-    frozen = classes(values.dataclass)["Frozen"]("a", secret="s")
+    frozen = classes(light_dataclass.dataclass)["Frozen"]("a", secret="s")
     replaced = replace(frozen, name="b")
     assert (replaced.name, replaced.secret) == ("b", "s")
