@@ -108,7 +108,7 @@ def handle(
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5
         validate.validate(operation, parameters)  # 6
         return _run(ctx, request, operation, parameters)  # 7 and 8, in one unit
-    except NotAtHandError:
+    except (NotAtHandError, UnavailableError):  # nothing is done yet: whoever has asked asks again, or refuses
         raise
     except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
         return _failure(Call(request, request_id, operation, ctx), error)

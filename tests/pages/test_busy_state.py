@@ -12,8 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import boto3
 import by_hand
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from sts_emulator import Emulator
 from sts_emulator.app import create_server
@@ -71,7 +74,7 @@ def test_whoever_signs_in_while_the_file_is_busy_is_signed_in_once_it_is_free(pe
     assert (person.page.status_code, person.page.url.path) == (200, "/start")
     with contextlib.closing(Emulator(person.base).control()) as api:
         names = [record["eventName"] for record in api.api("GET", "worlds", "default", "events")]
-    assert names.count("UserAuthentication") == 1
+    assert names == ["CredentialVerification", "UserAuthentication"], "nothing is recorded, or counted, twice"
 
 
 def test_the_first_look_at_the_portal_waits_too(person, tmp_path):
@@ -89,6 +92,28 @@ def test_the_control_api_waits_for_what_somebodys_first_look_writes(person, tmp_
             return json.load(answer)
 
     assert while_locked(tmp_path / "state.sqlite", look)["roles"]
+
+
+def test_a_call_waits_until_the_fault_that_it_meets_can_be_counted(person, tmp_path):
+    emulator = Emulator(person.base)
+    with contextlib.closing(emulator.control()) as api:
+        api.api("PUT", "worlds", "default", "faults", body=[{"service": "sts", "code": "Throttling", "times": 1}])
+    sts = boto3.client(
+        "sts",
+        endpoint_url=person.base,
+        region_name="us-east-1",
+        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="wrong",
+        config=Config(retries={"max_attempts": 0}),
+    )
+
+    def code() -> str:
+        with pytest.raises(ClientError) as refused:
+            sts.get_caller_identity()
+        return str(refused.value.response["Error"]["Code"])
+
+    assert while_locked(tmp_path / "state.sqlite", code) == "Throttling"
+    assert code() == "InvalidClientTokenId"
 
 
 # -- what is done twice -----------------------------------------------------------------------------------------------

@@ -120,8 +120,8 @@ class Control:
 
     def stream(self, *path: str) -> Iterator[dict[str, Any]]:
         """The data of server-sent events, until the server ends. Raises CommandError."""
-        if self._connection.sock is not None:
-            self._connection.close()
+        self.meet()  # within the patience, which events have none of
+        self._connection.close()
         self._connection.timeout = None
         response = self._send("GET", "/_emulator/api/" + "/".join(quote(segment, safe="") for segment in path), None)
         if response.status >= 400:  # noqa: PLR2004 - the first status that is an error

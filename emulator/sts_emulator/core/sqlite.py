@@ -184,8 +184,8 @@ class SqliteStore(_Reading):
     def begin(self, world: str) -> SqliteTransaction:  # noqa: ARG002 - SQLite has one writer, whatever its world
         if clock.monotonic() < self._locked_until:
             self._locked_until = clock.monotonic() + NO_MORE_WAITING
-            self.probe()
-            self._locked_until = 0.0
+            with self._at_once():  # raises, unless the lock is free again
+                self._locked_until = 0.0
         self._take_lock(self._patience)
         try:
             self._writer.execute("BEGIN IMMEDIATE")

@@ -52,6 +52,8 @@ async def _carry_out_late(visit: Visit, page: Page, values: Mapping[str, str]) -
 async def _carry_out(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:
     """What the page answers; where another process has locked the state, once it is free, as calls wait for that."""
     try:
+        if visit.request.method == "POST" and not visit.server.worlds.store.remote:
+            _check_lock(visit)  # before anything: what a page counts and records is not undone when it begins again
         return await _answered(visit, page, values)
     except UnavailableError:
         again = partial(_answered_again, visit, page, values)
@@ -62,10 +64,14 @@ async def _carry_out(visit: Visit, page: Page, values: Mapping[str, str]) -> Res
 
 
 async def _answered_again(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:
-    worlds = visit.server.worlds
-    worlds.store.probe()  # a page may do much until it writes, and need not do it for nothing
-    visit.world = worlds.get(visit.world.name) or visit.world
+    _check_lock(visit)
+    visit.world = visit.server.worlds.get(visit.world.name) or visit.world
     return await _answered(visit, page, values)
+
+
+def _check_lock(visit: Visit) -> None:
+    """Raises UnavailableError while another process has locked the state."""
+    visit.server.worlds.store.begin(visit.world.name).rollback()
 
 
 async def _answered(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:

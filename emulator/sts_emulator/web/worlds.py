@@ -37,7 +37,7 @@ async def create(visit: Visit) -> Response:
         try:
             await apply_scenario(visit.server, world, scenario)
         except ValueError as mistakes:
-            worlds.delete(name)
+            await when_free(partial(worlds.delete, name))
             return _list(visit, wrong=str(mistakes), name=name, scenario=scenario)
         except UnavailableError:
             await when_free(partial(worlds.delete, name))
