@@ -58,6 +58,11 @@ def statement(effect: str = "Allow", principal: Any = None, **condition: Any) ->
             policy(statement("Deny", StringEquals={"sts:ExternalId": ["a", "b"]})),
             ["remove the Deny", "no longer deny sts:ExternalId `a`", "no longer deny sts:ExternalId `b`"],
         ),
+        (policy(statement("Deny", StringEquals={"sts:ExternalId": ["a", "a"]})), ["remove the Deny"]),
+        (
+            policy(statement(principal={"Service": "x.amazonaws.com"}, StringNotEquals={"sts:ExternalId": ["a", "a"]})),
+            ["drop the condition StringNotEquals on sts:ExternalId"],
+        ),
         (
             policy(statement(principal={"Service": "x.amazonaws.com"}, IpAddress={"aws:SourceIp": "203.0.113.0/24"})),
             [

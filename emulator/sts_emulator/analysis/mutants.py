@@ -80,7 +80,7 @@ def _of_deny(statement: Statement) -> Iterator[Weakening]:
                 plain = name.replace("IfExists", "")
                 yield path, f"test {key} with {plain} instead of {name}", _edited(statement, renamed(name, key, plain))
             listed = texts(values)
-            if len(listed) > 1 and not operator(name).negated:
+            if len(set(listed)) > 1 and not operator(name).negated:
                 for value in listed:
                     yield path, f"no longer deny {key} `{value}`", _edited(statement, _without(name, key, value))
     for element in ("Action", "Resource"):
@@ -104,7 +104,7 @@ def _widened_value(statement: Statement, path: str, place: tuple[str, str], valu
     name, key = place
     op = operator(name)
     if op.negated:
-        if len(texts(statement["Condition"][name][key])) > 1:
+        if len(set(texts(statement["Condition"][name][key]))) > 1:
             yield path, f"no longer exclude {key} `{value}`", _edited(statement, _without(name, key, value))
         return
     if op.family == "ip":

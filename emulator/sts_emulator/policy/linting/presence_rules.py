@@ -48,9 +48,8 @@ def _if_exists(subject: Subject) -> Iterator[Hit]:
         return not condition.operator.if_exists and not condition.operator.negated
 
     for statement, condition, path in open_when_absent(subject, is_open, asks):
-        of_anybody = (
-            statement.principals is not None and statement.principals.any_aws
-        )  # the rule `anybody` judges those
+        # The rule `anybody` judges statements that name it.
+        of_anybody = statement.principals is not None and statement.principals.any_aws
         if not of_anybody and _may_be_there(statement, condition.key):
             text = condition.operator.text
             message = f"{text} is true when {condition.key} is absent, so the Allow is open then"

@@ -81,7 +81,7 @@ def no_portal(hands: Hands) -> None:
 
 def wrapped_was_refused(seen: Seen) -> Iterator[str]:
     refused = seen.find({"eventName": "AssumeRoleWithSAML", "additionalEventData.evidence.refused": "*one assertion*"})
-    if not (any(refused)):
+    if not any(refused):
         yield "No message with two assertions was shown to AWS yet: do the step `wrap`."
 
 
