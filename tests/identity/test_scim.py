@@ -240,6 +240,20 @@ def test_members_come_and_go(lab, scim, remove):
     assert members(lab, group) == []
 
 
+def test_a_single_member_needs_no_list(lab, scim):
+    jane, group = scim.user()["id"], scim.group()["id"]
+    assert scim.patch(f"Groups/{group}", {"op": "add", "path": "members", "value": {"value": jane}}) == (204, None)
+    assert members(lab, group) == [jane]
+
+
+@pytest.mark.parametrize("value", [None, 5, True, "x", {}, [5], [{"value": 5}]])
+@pytest.mark.parametrize("verb", ["add", "remove"])
+def test_what_is_no_member_is_refused(scim, verb, value):
+    group = scim.group()["id"]
+    status, error = scim.patch(f"Groups/{group}", {"op": verb, "path": "members", "value": value})
+    assert (status, error["schemas"]) == (400, ERROR)
+
+
 def test_a_group_is_renamed_without_a_path(scim):
     group = scim.group()["id"]
     rename = {"op": "replace", "value": {"id": group, "displayName": "engineers"}}

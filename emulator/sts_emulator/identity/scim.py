@@ -232,7 +232,8 @@ def _change_group(call: Call, identifier: str, verb: str, path: str, value: Json
 def _change_members(call: Call, group: DirectoryGroup, verb: str, value: Any) -> int:
     if verb == "replace" or (verb == "remove" and not value):
         raise bad("Replacing group memberships is not supported." if verb == "replace" else scim_shapes.UNPARSABLE)
-    members = value if all(isinstance(item, str) for item in value or ()) else _members(value)
+    are_ids = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    members = value if are_ids else _members(value)
     for member in members:
         if verb == "add":
             groups.join(call.ctx, group, _user(call, member)["id"])
