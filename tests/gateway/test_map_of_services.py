@@ -172,6 +172,12 @@ def test_a_version_of_a_state_machine_is_a_condition_key():
     assert (need.resource, need.keys) == (machine, {"states:statemachinequalifier": ("prod",)})
 
 
+@pytest.mark.parametrize("behind", ["", ":", ":prod", ":prod:other", "::"])
+def test_whatever_stands_behind_a_state_machine_s_name_is_not_part_of_it(behind):
+    machine = f"arn:aws:states:{HERE}:stateMachine:flow"
+    assert resources(needs("stepfunctions", "StartExecution", stateMachineArn=machine + behind)) == [machine]
+
+
 def test_tags_at_creation_need_the_permission_to_tag():
     volume = needs("ec2", "CreateVolume", TagSpecifications=[{"ResourceType": "volume", "Tags": [{"Key": "a"}]}])
     assert [need.action for need in volume] == ["ec2:CreateVolume", "ec2:CreateTags"]

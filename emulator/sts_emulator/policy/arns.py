@@ -39,9 +39,10 @@ def account_in(text: str) -> str:
 def unqualified(text: str) -> tuple[str, str]:
     """The ARN of a function or state machine without the version or alias behind its name, and that.
 
-    What is no ARN comes back as it is; so does one of which nothing stands behind the name.
+    What is no ARN comes back as it is. Whatever stands behind the name is cut off, so that no ARN that an upstream may
+    take for the name's is decided on as another.
     """
     arn = parse_arn(text)
     kind, _, named = arn.resource.partition(":") if arn else ("", "", "")
-    name, _, qualifier = named.partition(":")
-    return (str(arn._replace(resource=f"{kind}:{name}")), qualifier) if arn and qualifier else (text, "")
+    name, *qualifiers = named.split(":")
+    return (str(arn._replace(resource=f"{kind}:{name}")), qualifiers[0]) if arn and qualifiers else (text, "")

@@ -42,7 +42,7 @@ def _function(call: Call, name: str, qualifier: str = "") -> str:
         arn = f"arn:{call.partition}:lambda:{call.region}:{partial['account']}:function:{partial['name']}"
     else:
         arn = f"arn:{call.partition}:lambda:{call.region}:{call.account}:function:{name or '*'}"
-    return f"{arn}:{qualifier}" if qualifier and not unqualified(arn)[1] else arn
+    return f"{arn}:{qualifier}" if qualifier and unqualified(arn)[0] == arn else arn
 
 
 def _named(question: Question) -> str:
