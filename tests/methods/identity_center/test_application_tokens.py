@@ -76,6 +76,11 @@ def test_the_user_reaches_their_roles_once_the_application_has_the_scope(company
     assert refusal(accounts, accessToken=token)[:2] == (401, "UnauthorizedException")
 
 
+def test_a_scope_that_every_application_has_is_told_once(company):
+    company.scope("sts:identity_context")
+    assert company.exchange(company.token())["scope"] == ["sts:identity_context", "openid", "aws"]
+
+
 def test_scopes_can_be_fewer_and_not_more(company, refusal):
     answer = company.exchange(company.token(), scope=["openid"])
     assert answer["scope"] == ["openid"]

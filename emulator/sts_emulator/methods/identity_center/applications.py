@@ -70,7 +70,7 @@ def check_assigned(ctx: Context, application: Application, person: DirectoryUser
 
 
 def allowed_scopes(application: Application) -> tuple[str, ...]:
-    return (*DEFAULT_SCOPES[:1], *application["scopes"], *DEFAULT_SCOPES[1:])
+    return tuple(dict.fromkeys((*DEFAULT_SCOPES[:1], *application["scopes"], *DEFAULT_SCOPES[1:])))
 
 
 def granted_scopes(allowed: Sequence[str], asked: Sequence[str] | None) -> tuple[str, ...]:
