@@ -48,7 +48,7 @@ def _held(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys | No
     return reach(ctx, noun, named[noun.member], keys)
 
 
-def _changed(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys | None = None) -> Stored:
+def _modifiable(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys | None = None) -> Stored:
     """Likewise, where it is to be changed."""
     holder = _held(ctx, noun, named, keys)
     check_modifiable(holder)
@@ -61,7 +61,7 @@ def _changed(ctx: Context, noun: AnyNoun, named: Mapping[str, str], keys: Keys |
 @_each("Put{}Policy")
 def _put(ctx: Context, noun: AnyNoun, *, PolicyName: str, PolicyDocument: str, **named: str) -> Result:
     """Embed a policy, or replace the one of that name, whatever its case of letters."""
-    holder = _changed(ctx, noun, named)
+    holder = _modifiable(ctx, noun, named)
     check("inline", PolicyDocument)
     ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_inline(noun, body, PolicyName, PolicyDocument))
     return {}
@@ -78,7 +78,7 @@ def _get(ctx: Context, noun: AnyNoun, *, PolicyName: str, **named: str) -> Resul
 @_each("Delete{}Policy")
 def _delete(ctx: Context, noun: AnyNoun, *, PolicyName: str, **named: str) -> Result:
     """Remove an embedded policy."""
-    holder = _changed(ctx, noun, named)
+    holder = _modifiable(ctx, noun, named)
     gone = _inline_name(noun, holder, PolicyName)
     ctx.world.update(
         noun.kind,
@@ -119,7 +119,7 @@ def _inline_name(noun: AnyNoun, holder: Stored, name: str) -> str:
 @_each("Attach{}Policy")
 def _attach(ctx: Context, noun: AnyNoun, *, PolicyArn: str, **named: str) -> Result:
     """Attach a managed policy; attaching it again changes nothing."""
-    holder = _changed(ctx, noun, named, {"iam:policyarn": (PolicyArn,)})
+    holder = _modifiable(ctx, noun, named, {"iam:policyarn": (PolicyArn,)})
     check_policy_arn(PolicyArn)
     if not can_attach(ctx, PolicyArn):
         raise AwsError("NoSuchEntity", f"Policy {PolicyArn} does not exist or is not attachable.")
@@ -130,7 +130,7 @@ def _attach(ctx: Context, noun: AnyNoun, *, PolicyArn: str, **named: str) -> Res
 @_each("Detach{}Policy")
 def _detach(ctx: Context, noun: AnyNoun, *, PolicyArn: str, **named: str) -> Result:
     """Detach a managed policy."""
-    holder = _changed(ctx, noun, named, {"iam:policyarn": (PolicyArn,)})
+    holder = _modifiable(ctx, noun, named, {"iam:policyarn": (PolicyArn,)})
     check_policy_arn(PolicyArn)
     if PolicyArn not in holder["attached"]:
         raise AwsError("NoSuchEntity", f"Policy {PolicyArn} was not found.")
@@ -229,7 +229,7 @@ def shown_boundary(holder: Stored) -> Result:
 def _put_boundary(ctx: Context, noun: AnyNoun, *, PermissionsBoundary: str, **named: str) -> Result:
     """Set the permissions boundary."""
     keys = boundary_keys(PermissionsBoundary)
-    holder = _changed(ctx, noun, named, keys)
+    holder = _modifiable(ctx, noun, named, keys)
     check_boundary(ctx, PermissionsBoundary)
     ctx.world.update(noun.kind, noun.key(holder), changed(boundary=PermissionsBoundary))
     return {}
@@ -238,7 +238,7 @@ def _put_boundary(ctx: Context, noun: AnyNoun, *, PermissionsBoundary: str, **na
 @_each("Delete{}PermissionsBoundary", USER, ROLE)
 def _delete_boundary(ctx: Context, noun: AnyNoun, **named: str) -> Result:
     """Remove the permissions boundary."""
-    holder = _changed(ctx, noun, named)
+    holder = _modifiable(ctx, noun, named)
     if not holder.get("boundary"):
         raise AwsError("NoSuchEntity", f"{noun.wire} {holder['name']} does not have a permissions boundary.")
     ctx.world.update(noun.kind, noun.key(holder), changed(boundary=None))
