@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,59 @@ def test_any_json_is_read_or_refused(tree: Any):
         read_json(JsonText(json.dumps(tree).encode(), "x.json"))
     except BadInput as bad:
         assert str(bad)  # noqa: PT017 - both are right
+
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+@pytest.mark.parametrize("wrong", [None, True, "x", ["x"], [None], {"x": 1}], ids=str)
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("sam/connector.json", "terraform-plan/document-builds-on-another.json"),
+        *("terraform-plan/for-each.json", "terraform-plan/prior-state.json"),
+    ],
+)
+def test_anything_may_stand_in_any_place(file: str, wrong: Any):
+    """Where a kind of file is well known, and one value of it is of no known form."""
+    whole = json.loads((CORPUS / file).read_text())
+    for place in _places(whole):
+        with_one_wrong = _with(whole, place, wrong)
+        try:
+            read_json(JsonText(json.dumps(with_one_wrong).encode(), "x.json"))
+        except BadInput as bad:
+            assert str(bad)  # noqa: PT017 - both are right
+
+
+def _places(tree: Any) -> Iterator[tuple[Any, ...]]:
+    branches = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for name, branch in branches:
+        yield (name,)
+        yield from ((name, *place) for place in _places(branch))
+
+
+def _with(tree: Any, place: tuple[Any, ...], value: Any) -> Any:
+    if not place:
+        return value
+    copy = tree.copy()
+    copy[place[0]] = _with(tree[place[0]], place[1:], value)
+    return copy
+
+
+def test_a_condition_of_unknown_form_is_not_left_out_of_a_trust_policy():
+    # given a statement with a condition that a plan could not have
+    whole = json.loads((CORPUS / "terraform-plan/for-each.json").read_text())
+    places = [place for place in _places(whole) if place[-1] == "condition" and "values" in place]
+    assert places
+    for place in places:
+        whole = _with(whole, place, ["x"])
+
+    # when it is read
+    inventory = read_json(JsonText(json.dumps(whole).encode(), "x.json"))
+
+    # then no role is trusted without it: each is left out, and it is said why
+    assert not [thing for thing in inventory.things if thing.section == "roles"]
+    assert any("a condition of unknown form" in note.message for note in inventory.notes)
 
 
 @settings(max_examples=examples(200))

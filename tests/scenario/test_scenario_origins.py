@@ -9,6 +9,7 @@ import pytest
 from sts_emulator.app import create_server
 from sts_emulator.cli.main import main
 from sts_emulator.scenario.model import parse
+from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.rehearse import Rehearsal
 from sts_emulator.settings import Settings
 
@@ -132,6 +133,15 @@ def test_a_saml_provider_s_origin(origin, mismatch):
     try:
         (tried,) = Rehearsal(server, parse(SAML % origin)).outcomes()
         assert tried.mismatch == mismatch
+    finally:
+        server.worlds.store.close()
+
+
+def test_tags_of_an_assertion_are_a_mapping():
+    server = create_server(Settings())
+    try:
+        with pytest.raises(ScenarioError, match="`tags` takes a mapping"):
+            list(Rehearsal(server, parse((SAML % "jane").replace("user: jane}", "user: jane, tags: [x]}"))).outcomes())
     finally:
         server.worlds.store.close()
 

@@ -84,6 +84,7 @@ def test_values_of_the_wrong_kind(line: str, message: str):
     [
         ("{}", "an expectation needs `assume`, `may`, or both"),
         ("{assume: r}", "an expectation needs either `caller` or `with`"),
+        ("{assume: r, caller: }", "an expectation needs either `caller` or `with`"),
         ("{assume: r, caller: ec2.amazonaws.com, with: {github: }}", "an expectation needs either `caller` or `with`"),
         ("{assume: r, with: x}", "expected a mapping, got `x`"),
         ("{assume: r, with: {}}", "`with` takes one kind of evidence"),
@@ -107,6 +108,11 @@ def test_values_of_the_wrong_kind(line: str, message: str):
 )
 def test_expectations_that_make_no_sense(entry: str, message: str):
     assert problems(f"expect:\n  - {entry}\n") == [f"scenario:2: {message}"]
+
+
+def test_a_claim_that_is_called_file_is_a_claim():
+    scenario = parse("accounts: {'111122223333': {}}\nexpect:\n  - {assume: r, with: {house: {file: [x]}}}\n")
+    assert scenario.written == ({"assume": "r", "with": {"house": {"file": ["x"]}}},)
 
 
 def test_what_a_file_says_cannot_write_on_the_terminal():

@@ -95,7 +95,7 @@ def unexpanded(resources: Mapping[str, object]) -> Iterator[tuple[list[str | int
         kind, properties = given.get("Type"), mapping(given, "Properties")
         if kind == "AWS::Serverless::Connector" or given.get("Connectors"):
             connectors[str(logical)] = [logical]
-        for item in _listed(properties.get("Policies")) if kind in _RUNNERS else ():
+        for item in _listed(properties.get("Policies")) if str(kind) in _RUNNERS else ():
             if _is_template(item) and "Statement" not in item:
                 templates |= {str(name): [logical] for name in item}
     nothing = "none lets a role be assumed"

@@ -68,12 +68,17 @@ class Documents:
         """The statements of the documents that one builds on, in order."""
         member = f"{kind}_policy_documents"
         given = values.get(member) or []
+        if not isinstance(given, list):
+            raise _Unknown(f"{member} that are no list")
         listed = [*given, values[f"{kind}_json"]] if values.get(f"{kind}_json") else list(given)
         if not listed or None in listed:
             listed = self._referred(key, member, listed)
         sources: list[Any] = []
         for document in listed:
-            source = json.loads(document) if isinstance(document, str) else document
+            try:
+                source = json.loads(document) if isinstance(document, str) else document
+            except (ValueError, RecursionError):
+                raise _Unknown(f"{member} of which one is not JSON") from None
             statements = source.get("Statement") if isinstance(source, Mapping) else None
             sources += statements if isinstance(statements, list) else [statements] if statements else []
         return sources
@@ -110,11 +115,11 @@ class Documents:
                 statement[element] = self._filled(module, values[member], block.get(member))
         for member, element in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
             if values.get(member):
-                statement[element] = self._principals(module, values[member], block.get(member))
-        conditions = self._conditions(module, values.get("condition"), block.get("condition"))
+                statement[element] = self._principals(module, _nested(values, member), block.get(member))
+        conditions = self._conditions(module, _nested(values, "condition"), block.get("condition"))
         return {**statement, "Condition": conditions} if conditions else statement
 
-    def _principals(self, module: tuple[str, ...], listed: Any, blocks: Any) -> Json:
+    def _principals(self, module: tuple[str, ...], listed: list[JsonObject], blocks: Any) -> Json:
         named: dict[str, list[str]] = {}
         for item in listed:
             kind = str(item.get("type"))
@@ -124,14 +129,15 @@ class Documents:
             )
         return "*" if named == {"*": ["*"]} else named
 
-    def _conditions(self, module: tuple[str, ...], listed: Any, blocks: Any) -> JsonObject:
+    def _conditions(self, module: tuple[str, ...], listed: list[JsonObject], blocks: Any) -> JsonObject:
         conditions: dict[str, dict[str, list[str]]] = {}
-        for item in listed or []:
+        for item in listed:
             written = _block(blocks, item, "test", "variable")
-            if not isinstance(item.get("test"), str) or not isinstance(item.get("variable"), str):
+            test, variable = item.get("test"), item.get("variable")
+            if not isinstance(test, str) or not isinstance(variable, str):
                 raise _Unknown("a condition whose test or variable is not known")
             values = self._filled(module, item.get("values") or [], written.get("values"))
-            conditions.setdefault(item["test"], {}).setdefault(item["variable"], []).extend(values)
+            conditions.setdefault(test, {}).setdefault(variable, []).extend(values)
         return conditions
 
     def _filled(self, module: tuple[str, ...], listed: object, expression: object) -> list[str]:
@@ -154,12 +160,20 @@ def _merged(statements: list[Any], overriding: list[Any]) -> list[Any]:
     merged = list(statements)
     for other in overriding:
         sid = other.get("Sid") if isinstance(other, Mapping) else None
-        places = [number for number, statement in enumerate(merged) if sid and statement.get("Sid") == sid]
+        places = [number for number, statement in enumerate(merged) if sid and mapping(statement).get("Sid") == sid]
         if places:
             merged[places[0]] = other
         else:
             merged.append(other)
     return merged
+
+
+def _nested(values: JsonObject, member: str) -> list[JsonObject]:
+    """The nested blocks of a statement: one that is left out could make it wider. Raises _Unknown."""
+    blocks = values.get(member) or []
+    if not isinstance(blocks, list) or len(mappings(blocks)) != len(blocks):
+        raise _Unknown(f"a {member} of unknown form")
+    return mappings(blocks)
 
 
 def _block(blocks: Json, values: Mapping[str, object], *members: str) -> JsonObject:

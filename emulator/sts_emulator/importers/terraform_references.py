@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from sts_emulator.importers.parts import mapping
+from sts_emulator.importers.parts import mapping, mappings
 from sts_emulator.policy.json_types import Json
 
 Key = tuple[tuple[str, ...], str]
@@ -58,8 +58,8 @@ class Configuration:
         if not isinstance(module, Mapping) or depth > DEEPEST:
             return
         self._modules[path] = module
-        for resource in module.get("resources") or []:
-            if isinstance(resource, Mapping) and isinstance(resource.get("expressions"), Mapping):
+        for resource in mappings(module.get("resources")):
+            if isinstance(resource.get("expressions"), Mapping):
                 prefix = "data." if resource.get("mode") == "data" else ""
                 self._expressions[path, f"{prefix}{resource.get('type')}.{resource.get('name')}"] = resource[
                     "expressions"

@@ -166,7 +166,8 @@ class Expectation(Shape):
         members = mapping(node)
         if "assume" not in members and "may" not in members:
             raise Mistake("an expectation needs `assume`, `may`, or both")
-        if ("caller" in members) == ("with" in members):
+        has_caller = "caller" in members and members["caller"].value is not None
+        if has_caller == ("with" in members):
             raise Mistake("an expectation needs either `caller` or `with`")
         if "with" in members and "assume" not in members:
             raise Mistake("`with` is a proof for a role: say which one it is to `assume`")

@@ -190,8 +190,9 @@ def _with_texts(value: object, files: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_with_texts(item, files) for item in value]
     if isinstance(value, dict):
-        if set(value) == {"file"} and value["file"] in files:
-            return files[value["file"]]
+        named = value["file"] if set(value) == {"file"} else None
+        if isinstance(named, str) and named in files:
+            return files[named]
         return {key: _with_texts(item, files) for key, item in value.items()}
     return value
 

@@ -74,4 +74,6 @@ def _idp(call: Call, name: str) -> SamlIdp:
 
 def _wishes(given: Mapping[str, Any]) -> dict[str, Any]:
     wishes = {name: value for name, value in given.items() if name not in ("user", "idp")}
+    if not isinstance(wishes.get("tags") or {}, Mapping):
+        raise TypeError("`tags` takes a mapping")
     return {name: int(value) if name in _NUMBERS else value for name, value in wishes.items()}
