@@ -40,7 +40,7 @@ def stranger(status: int, kind: str, body: bytes) -> Iterator[HTTPServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the base class looks for these names
+        do_POST = do_PUT = do_DELETE = do_GET
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         serving = Thread(target=server.serve_forever, args=(0.01,))

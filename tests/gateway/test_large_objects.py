@@ -43,7 +43,7 @@ class Depot(http.server.BaseHTTPRequestHandler):
         for _ in range(SIZE // len(PIECE) if is_object else 0):
             self.wfile.write(PIECE)
 
-    do_HEAD = do_GET  # noqa: N815 - http.server's name; asked for what is not there, which has no body
+    do_HEAD = do_GET  # asked for what is not there, which has no body
 
     def do_PUT(self) -> None:
         left = int(self.headers["Content-Length"])

@@ -234,7 +234,7 @@ class _Recorder(http.server.BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
-    do_GET = do_POST  # noqa: N815  # http.server's name
+    do_GET = do_POST
 
     def log_message(self, *_):
         pass

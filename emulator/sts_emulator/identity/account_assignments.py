@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sts_emulator.accounts import directory, documents, organizations
 from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet
@@ -22,11 +22,21 @@ _MEMBERS = {
 Filter = Mapping[str, str]
 
 
+class Named(TypedDict):
+    """The assignment that a call names. Of TargetType there is one."""
+
+    TargetId: str
+    TargetType: str
+    PermissionSetArn: str
+    PrincipalType: str
+    PrincipalId: str
+
+
 # -- assignments --------------------------------------------------------------------------------------------------
 
 
 @operation("sso-admin", "CreateAccountAssignment")
-def create_account_assignment(ctx: Context, *, InstanceArn: str, **named: str) -> Result:
+def create_account_assignment(ctx: Context, *, InstanceArn: str, **named: Unpack[Named]) -> Result:
     """Give a permission set to a user or group in an account, where it is provisioned with that.
 
     Once more is no error. What cannot be ends FAILED with its reason.
@@ -38,7 +48,7 @@ def create_account_assignment(ctx: Context, *, InstanceArn: str, **named: str) -
 
 
 @operation("sso-admin", "DeleteAccountAssignment")
-def delete_account_assignment(ctx: Context, *, InstanceArn: str, **named: str) -> Result:
+def delete_account_assignment(ctx: Context, *, InstanceArn: str, **named: Unpack[Named]) -> Result:
     """Take a permission set away; with the last assignment in an account its role goes."""
     wanted = _assignment(named)
     instance, _ = _reach(ctx, InstanceArn, wanted)
@@ -48,8 +58,7 @@ def delete_account_assignment(ctx: Context, *, InstanceArn: str, **named: str) -
     return {_MEMBERS[DELETION]: provisioning.request(ctx, instance, DELETION, _wire(wanted), "")}
 
 
-def _assignment(named: Mapping[str, str]) -> Assignment:
-    """The one that a call names, by members of the model; of TargetType there is one."""
+def _assignment(named: Named) -> Assignment:
     return {
         "account": named["TargetId"],
         "permission_set": named["PermissionSetArn"],

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
-from sts_emulator.organizations.membership import Org, change, constraint, invalid, kind_of, manage, page
+from sts_emulator.organizations.membership import Org, Paging, change, constraint, invalid, kind_of, manage, page
 from sts_emulator.organizations.structure import root
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, validate
@@ -29,7 +29,7 @@ Policy = Mapping[str, Any]
 
 
 @operation("organizations", "ListPolicies")
-def list_policies(ctx: Context, *, Filter: str, **paging: Any) -> Result:
+def list_policies(ctx: Context, *, Filter: str, **paging: Unpack[Paging]) -> Result:
     """All policies of a type, AWS's own included."""
     org = manage(ctx, "ListPolicies", keys=_type(Filter))
     identifiers = sorted(identifier for identifier, policy in _all(org).items() if policy["type"] == Filter)
@@ -37,7 +37,7 @@ def list_policies(ctx: Context, *, Filter: str, **paging: Any) -> Result:
 
 
 @operation("organizations", "ListPoliciesForTarget")
-def list_policies_for_target(ctx: Context, *, TargetId: str, Filter: str, **paging: Any) -> Result:
+def list_policies_for_target(ctx: Context, *, TargetId: str, Filter: str, **paging: Unpack[Paging]) -> Result:
     """The policies of a type that are attached to a place itself."""
     org = manage(ctx, "ListPoliciesForTarget", TargetId, keys=_type(Filter))
     identifiers = _attached(org, _target(org, TargetId), Filter)
@@ -45,7 +45,7 @@ def list_policies_for_target(ctx: Context, *, TargetId: str, Filter: str, **pagi
 
 
 @operation("organizations", "ListTargetsForPolicy")
-def list_targets_for_policy(ctx: Context, *, PolicyId: str, **paging: Any) -> Result:
+def list_targets_for_policy(ctx: Context, *, PolicyId: str, **paging: Unpack[Paging]) -> Result:
     org = manage(ctx, "ListTargetsForPolicy", PolicyId)
     targets = sorted(_all(org)[_known(org, PolicyId)]["targets"])
     return page(ctx, "Targets", targets, paging, lambda place: _place(ctx, org, place))

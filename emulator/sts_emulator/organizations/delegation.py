@@ -6,11 +6,11 @@ The services here that heed it are IAM Identity Center and the account access ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Unpack
 
 from sts_emulator.accounts.organizations import IDENTITY_CENTER
 from sts_emulator.core.errors import AwsError
-from sts_emulator.organizations.membership import Org, change, constraint, manage, page, without
+from sts_emulator.organizations.membership import Org, Paging, change, constraint, manage, page, without
 from sts_emulator.organizations.structure import known_account, shown_account
 from sts_emulator.organizations.trusted_access import service_keys
 from sts_emulator.vending.context import Context
@@ -47,7 +47,9 @@ def deregister_delegated_administrator(ctx: Context, *, AccountId: str, ServiceP
 
 
 @operation("organizations", "ListDelegatedAdministrators")
-def list_delegated_administrators(ctx: Context, *, ServicePrincipal: str | None = None, **paging: Any) -> Result:
+def list_delegated_administrators(
+    ctx: Context, *, ServicePrincipal: str | None = None, **paging: Unpack[Paging]
+) -> Result:
     org = manage(ctx, "ListDelegatedAdministrators")
     since: dict[str, int] = {}
     for service, accounts in org.get("delegated", {}).items():
@@ -58,7 +60,7 @@ def list_delegated_administrators(ctx: Context, *, ServicePrincipal: str | None 
 
 
 @operation("organizations", "ListDelegatedServicesForAccount")
-def list_delegated_services_for_account(ctx: Context, *, AccountId: str, **paging: Any) -> Result:
+def list_delegated_services_for_account(ctx: Context, *, AccountId: str, **paging: Unpack[Paging]) -> Result:
     org = manage(ctx, "ListDelegatedServicesForAccount", AccountId)
     known_account(org, AccountId)
     services = [

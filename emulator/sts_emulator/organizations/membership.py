@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.accounts.documents import ControlPolicy
@@ -116,10 +116,17 @@ def constraint(reason: str, message: str) -> AwsError:
 _LISTING = Listing(20, lambda: invalid("INVALID_NEXT_TOKEN", "You provided an invalid value for NextToken."))
 
 
+class Paging(TypedDict, total=False):
+    """What lists are asked besides: where to go on, and how much to show."""
+
+    NextToken: str | None
+    MaxResults: int | None
+
+
 def page(
-    ctx: Context, member: str, items: Sequence[Item], paging: Mapping[str, Any], render: Callable[[Item], Wire] = itself
+    ctx: Context, member: str, items: Sequence[Item], paging: Paging, render: Callable[[Item], Wire] = itself
 ) -> Result:
-    """One page as the result member `member`; `paging` is the request's NextToken and MaxResults. Raises AwsError."""
+    """One page as the result member `member`. Raises AwsError."""
     return _LISTING.page(ctx, member, items, paging.get("NextToken"), paging.get("MaxResults"), render)
 
 

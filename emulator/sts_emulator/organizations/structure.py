@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
-from sts_emulator.organizations.membership import Org, change, children, kind_of, manage, page
+from sts_emulator.organizations.membership import Org, Paging, change, children, kind_of, manage, page
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -39,7 +39,7 @@ def describe_organization(ctx: Context) -> Result:
 
 
 @operation("organizations", "ListRoots")
-def list_roots(ctx: Context, **paging: Any) -> Result:
+def list_roots(ctx: Context, **paging: Unpack[Paging]) -> Result:
     org = manage(ctx, "ListRoots")
     return page(ctx, "Roots", [org], paging, root)
 
@@ -59,14 +59,14 @@ def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> Result:
 
 
 @operation("organizations", "ListAccounts")
-def list_accounts(ctx: Context, **paging: Any) -> Result:
+def list_accounts(ctx: Context, **paging: Unpack[Paging]) -> Result:
     org = manage(ctx, "ListAccounts")
     accounts = sorted(place for place in org["parents"] if kind_of(org, place) == ACCOUNT)
     return page(ctx, "Accounts", accounts, paging, lambda account: shown_account(ctx, org, account))
 
 
 @operation("organizations", "ListAccountsForParent")
-def list_accounts_for_parent(ctx: Context, *, ParentId: str, **paging: Any) -> Result:
+def list_accounts_for_parent(ctx: Context, *, ParentId: str, **paging: Unpack[Paging]) -> Result:
     org = manage(ctx, "ListAccountsForParent", ParentId)
     accounts = children(org, ParentId, ACCOUNT)
     return page(ctx, "Accounts", accounts, paging, lambda account: shown_account(ctx, org, account))
@@ -128,7 +128,7 @@ def _email(account: str) -> str:
 
 
 @operation("organizations", "ListOrganizationalUnitsForParent")
-def list_organizational_units_for_parent(ctx: Context, *, ParentId: str, **paging: Any) -> Result:
+def list_organizational_units_for_parent(ctx: Context, *, ParentId: str, **paging: Unpack[Paging]) -> Result:
     org = manage(ctx, "ListOrganizationalUnitsForParent", ParentId)
     units = children(org, ParentId, UNIT)
     return page(ctx, "OrganizationalUnits", units, paging, lambda unit: _unit(org, unit))
@@ -221,14 +221,14 @@ def _unit(org: Org, unit: str) -> Result:
 
 
 @operation("organizations", "ListChildren")
-def list_children(ctx: Context, *, ParentId: str, ChildType: str, **paging: Any) -> Result:
+def list_children(ctx: Context, *, ParentId: str, ChildType: str, **paging: Unpack[Paging]) -> Result:
     org = manage(ctx, "ListChildren", ParentId)
     places = children(org, ParentId, ChildType)
     return page(ctx, "Children", places, paging, lambda child: {"Id": child, "Type": ChildType})
 
 
 @operation("organizations", "ListParents")
-def list_parents(ctx: Context, *, ChildId: str, **paging: Any) -> Result:
+def list_parents(ctx: Context, *, ChildId: str, **paging: Unpack[Paging]) -> Result:
     """The one place right above a unit or an account."""
     org = manage(ctx, "ListParents", ChildId)
     if kind_of(org, ChildId) not in (UNIT, ACCOUNT):
@@ -241,10 +241,10 @@ def list_parents(ctx: Context, *, ChildId: str, **paging: Any) -> Result:
 
 
 @operation("organizations", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, ResourceId: str, **paging: Any) -> Result:
+def list_tags_for_resource(ctx: Context, *, ResourceId: str, NextToken: str | None = None) -> Result:
     org = manage(ctx, "ListTagsForResource", ResourceId)
     tags = org.get("tags", {}).get(_taggable(org, ResourceId), {})
-    return page(ctx, "Tags", sorted(tags), paging, lambda key: {"Key": key, "Value": tags[key]})
+    return page(ctx, "Tags", sorted(tags), {"NextToken": NextToken}, lambda key: {"Key": key, "Value": tags[key]})
 
 
 @operation("organizations", "TagResource")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
-from sts_emulator.organizations.membership import change, manage, page, without
+from sts_emulator.organizations.membership import Paging, change, manage, page, without
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -27,7 +27,7 @@ def disable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Result
 
 
 @operation("organizations", "ListAWSServiceAccessForOrganization")
-def list_aws_service_access_for_organization(ctx: Context, **paging: Any) -> Result:
+def list_aws_service_access_for_organization(ctx: Context, **paging: Unpack[Paging]) -> Result:
     """The services that are trusted, and since when."""
     trusted = manage(ctx, "ListAWSServiceAccessForOrganization").get("trusted", {})
     services = [{"ServicePrincipal": name, "DateEnabled": since} for name, since in sorted(trusted.items())]

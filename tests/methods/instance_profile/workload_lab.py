@@ -120,7 +120,7 @@ def forwarding(url: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_PUT = _forward  # noqa: N815 - names that http.server calls
+        do_GET = do_PUT = _forward
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from sts_emulator.accounts import password_rules, people
 from sts_emulator.accounts.documents import User, changed
@@ -103,7 +103,21 @@ def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Resu
 # -- the account's password policy --------------------------------------------------------------------------------
 
 
-DEFAULT_POLICY: Final = {
+class PasswordPolicy(TypedDict, total=False):
+    """What an account asks of its users' passwords, with the names of the wire; what is left out gets its default."""
+
+    MinimumPasswordLength: int
+    RequireSymbols: bool
+    RequireNumbers: bool
+    RequireUppercaseCharacters: bool
+    RequireLowercaseCharacters: bool
+    AllowUsersToChangePassword: bool
+    MaxPasswordAge: int
+    PasswordReusePrevention: int
+    HardExpiry: bool
+
+
+DEFAULT_POLICY: Final[PasswordPolicy] = {
     "MinimumPasswordLength": 6,
     "RequireSymbols": False,
     "RequireNumbers": False,
@@ -114,8 +128,8 @@ DEFAULT_POLICY: Final = {
 
 
 @operation("iam", "UpdateAccountPasswordPolicy")
-def update_account_password_policy(ctx: Context, **given: Any) -> Result:
-    """Replace the policy by what the model lets be given; what is left out gets its default, as on AWS."""
+def update_account_password_policy(ctx: Context, **given: Unpack[PasswordPolicy]) -> Result:
+    """Replace the policy as a whole, as AWS does."""
     permit(ctx, "UpdateAccountPasswordPolicy", "*")
     expires = bool(given.get("MaxPasswordAge"))
     account.change(ctx, password_policy={**DEFAULT_POLICY, **given, "ExpirePasswords": expires})

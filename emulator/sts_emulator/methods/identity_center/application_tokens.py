@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Application, DirectoryUser, Instance
@@ -18,7 +18,7 @@ from sts_emulator.methods.identity_center import applications, assertions, grant
 from sts_emulator.methods.identity_center.applications import IDENTITY_CONTEXT, OPENID
 from sts_emulator.methods.identity_center.assertions import JWT_BEARER, Assertion, invalid
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, REFRESH_TOKEN
-from sts_emulator.methods.identity_center.grants import Shown
+from sts_emulator.methods.identity_center.grants import ShownByApplication
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import issuer_keys
@@ -38,7 +38,7 @@ class Asked:
 
     instance: Instance
     application: Application
-    shown: Shown
+    shown: ShownByApplication
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class Asked:
 
 @operation("sso-oidc", "CreateTokenWithIAM")
 def create_token_with_iam(
-    ctx: Context, *, clientId: str, grantType: str, assertion: str = "", **shown: Any
+    ctx: Context, *, clientId: str, grantType: str, assertion: str = "", **shown: Unpack[ShownByApplication]
 ) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
     """The answer is awaitable only where an issuer's keys must be fetched first."""
     instance, application = applications.asking(ctx, clientId)
@@ -115,7 +115,7 @@ def _by_code(ctx: Context, asked: Asked) -> PortalSession:
 
 
 def _by_refresh_token(ctx: Context, asked: Asked) -> PortalSession:
-    session = portal_sessions.redeem(ctx.world, asked.shown, asked.application["arn"])
+    session = portal_sessions.redeem(ctx.world, asked.shown.get("refreshToken", ""), asked.application["arn"])
     if session is None:
         ctx.evidence["refused"] = "the refresh token is not this application's, was used, or its session is over"
         raise refused("InvalidGrantException", "Invalid refresh token provided")

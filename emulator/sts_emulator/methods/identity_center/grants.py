@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, TypedDict
 
 from sts_emulator.accounts import single_use
 from sts_emulator.accounts.directory import Instance
@@ -58,8 +58,28 @@ _GUESSES, _GUESSES_WINDOW = 10, 60  # wrong codes of an address in so many secon
 APPROVED, DENIED = "approved", "denied"
 
 
-Shown = Mapping[str, Any]
-"""What a tool shows for its tokens, with the names of the wire."""
+class Shown(TypedDict, total=False):
+    """What a tool shows for its tokens, whichever it asks for, with the names of the wire."""
+
+    code: str
+    codeVerifier: str
+    redirectUri: str
+    refreshToken: str
+    scope: Sequence[str]
+
+
+class ShownByTool(Shown, total=False):
+    """Likewise, of a tool that knows a secret of its own."""
+
+    deviceCode: str
+
+
+class ShownByApplication(Shown, total=False):
+    """Likewise, of an application that signs with credentials."""
+
+    subjectToken: str
+    subjectTokenType: str
+    requestedTokenType: str
 
 
 # -- devices ------------------------------------------------------------------------------------------------------
@@ -168,7 +188,7 @@ def issue_code(world: World, client: Client, session: PortalSession, redirect: s
 
 def redeem_code(world: World, client: Client, shown: Shown) -> str:
     """The id of the session with which the person said yes. Only who knows all of it uses the code up."""
-    code, redirect, verifier = (shown.get(name, "") for name in ("code", "redirectUri", "codeVerifier"))
+    code, redirect, verifier = shown.get("code", ""), shown.get("redirectUri", ""), shown.get("codeVerifier", "")
     if not (code and redirect and verifier):
         message = "Authorization code, redirect uri and code verifier are required for this grant type"
         raise refused("InvalidRequestException", message)

@@ -6,13 +6,13 @@ A person's yes or no comes in between: on a page (identity_center.start_pages) o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final, Unpack
 
 from sts_emulator.accounts import directory
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center import clients, grants, portal_sessions
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, Client
-from sts_emulator.methods.identity_center.grants import Shown
+from sts_emulator.methods.identity_center.grants import ShownByTool
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.vending.context import Context
@@ -78,7 +78,9 @@ def start_device_authorization(ctx: Context, *, clientId: str, clientSecret: str
 
 
 @operation("sso-oidc", "CreateToken")
-def create_token(ctx: Context, *, clientId: str, clientSecret: str, grantType: str, **shown: Any) -> Result:
+def create_token(
+    ctx: Context, *, clientId: str, clientSecret: str, grantType: str, **shown: Unpack[ShownByTool]
+) -> Result:
     """`shown` is what the grant takes; `scope` among it has no effect, as AWS's documentation says."""
     client = clients.prove(ctx.world, clientId, clientSecret)
     redeem = _GRANTS.get(grantType)
@@ -91,18 +93,18 @@ def create_token(ctx: Context, *, clientId: str, clientSecret: str, grantType: s
     return portal_sessions.tokens(ctx.world, session, client)
 
 
-def _by_device_code(world: World, client: Client, shown: Shown) -> PortalSession:
+def _by_device_code(world: World, client: Client, shown: ShownByTool) -> PortalSession:
     if not shown.get("deviceCode"):
         raise refused("InvalidRequestException", "Device code is required for this grant type")
     return _living(world, grants.redeem_device(world, client, shown["deviceCode"]))
 
 
-def _by_code(world: World, client: Client, shown: Shown) -> PortalSession:
+def _by_code(world: World, client: Client, shown: ShownByTool) -> PortalSession:
     return _living(world, grants.redeem_code(world, client, shown))
 
 
-def _by_refresh_token(world: World, client: Client, shown: Shown) -> PortalSession:
-    session = portal_sessions.redeem(world, shown, client.key)
+def _by_refresh_token(world: World, client: Client, shown: ShownByTool) -> PortalSession:
+    session = portal_sessions.redeem(world, shown.get("refreshToken", ""), client.key)
     if session is None:  # recorded: docs/aws/identity-center.md, "OIDC service"
         raise refused("InvalidGrantException", "Invalid refresh token provided")
     return session
@@ -115,7 +117,7 @@ def _living(world: World, identifier: str) -> PortalSession:
     return session
 
 
-_GRANTS: Final[Mapping[str, Callable[[World, Client, Shown], PortalSession]]] = {
+_GRANTS: Final[Mapping[str, Callable[[World, Client, ShownByTool], PortalSession]]] = {
     DEVICE_CODE: _by_device_code,
     AUTHORIZATION_CODE: _by_code,
     REFRESH_TOKEN: _by_refresh_token,

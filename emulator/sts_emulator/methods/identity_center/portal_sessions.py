@@ -185,11 +185,11 @@ def access_token(world: World, session: PortalSession, until: int, scopes: Seque
     return seal_until(world, _ACCESS_TOKEN, " ".join((session.id, *scopes)).encode(), until)
 
 
-def redeem(world: World, shown: Mapping[str, str], client: str) -> PortalSession | None:
+def redeem(world: World, token: str, client: str) -> PortalSession | None:
     """Whose refresh token a client shows. It is used up: the next one comes with the answer. Raises AwsError."""
-    if not shown.get("refreshToken"):
+    if not token:
         raise refused("InvalidRequestException", "Refresh token is required for this grant type")
-    body = open_sealed(world, _REFRESH_TOKEN, shown["refreshToken"])
+    body = open_sealed(world, _REFRESH_TOKEN, token)
     if body is None:
         return None
     number, session, owner = json.loads(body)

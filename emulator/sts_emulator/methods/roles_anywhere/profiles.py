@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from sts_emulator.accounts.anywhere import AnywhereProfile
 from sts_emulator.methods.roles_anywhere import aliases, alike, mappings, tagging
@@ -11,6 +11,7 @@ from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import PRINCIPAL, PROFILE, invalid
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import MalformedPolicy
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
@@ -37,6 +38,23 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
+class Settings(TypedDict, total=False):
+    """What a profile may be made and changed with, with the names of the wire."""
+
+    roleArns: Sequence[str]
+    managedPolicyArns: Sequence[str]
+    durationSeconds: int
+    acceptRoleSessionName: bool
+    sessionPolicy: str
+    tipConfiguration: JsonObject
+
+
+class FirstSettings(Settings, total=False):
+    """Likewise, and what is not changed later."""
+
+    requireInstanceProperties: bool
+
+
 @operation("rolesanywhere", "CreateProfile")
 def create_profile(
     ctx: Context,
@@ -45,7 +63,7 @@ def create_profile(
     enabled: bool = False,
     tags: Sequence[Mapping[str, str]] | None = None,
     aliasName: str | None = None,
-    **settings: Any,
+    **settings: Unpack[FirstSettings],
 ) -> Result:
     """List the roles that certificates may become. Without `enabled` the profile begins disabled.
 
@@ -66,7 +84,7 @@ def create_profile(
 
 @operation("rolesanywhere", "UpdateProfile")
 def update_profile(
-    ctx: Context, *, profileId: str, name: str | None = None, aliasName: str | None = None, **settings: Any
+    ctx: Context, *, profileId: str, name: str | None = None, aliasName: str | None = None, **settings: Unpack[Settings]
 ) -> Result:
     """Change what the request has; what it leaves out stays. TIP settings are replaced as a whole."""
     before = nouns.reach(ctx, "UpdateProfile", PROFILE, profileId)
@@ -106,7 +124,7 @@ def detail(profile: AnywhereProfile) -> Result:
     }
 
 
-def _checked(ctx: Context, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(ctx: Context, settings: Settings) -> dict[str, Any]:
     """The settings of a request as they are kept.
 
     Raises:
