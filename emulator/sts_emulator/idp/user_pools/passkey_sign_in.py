@@ -23,6 +23,9 @@ CHALLENGE: Final = "WEB_AUTHN"
 def party(world: World, pool: Pool, response: str = "") -> Party:
     """The pool's relying party, as it is on the page that made the response.
 
+    Where none is set it is the host of the pool's pages: a domain of its own whole, as AWS wants it (Cognito user pools
+    API reference, WebAuthnConfigurationType).
+
     A page speaks for it whose host is the party's or below it, over https or on this machine; AWS says that the origin
     has to align, and no more. Raises AwsError: WebAuthnConfigurationMissingException.
     """
